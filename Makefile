@@ -1,0 +1,70 @@
+# Python 3.11 or newer and make are all that has to be there: `make run` and `make test` do the rest.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+# Installs a locked file unless it is what was installed last.
+locked = cmp --silent $(1) $(VENV)/$(1) || { \
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement $(1) && cp $(1) $(VENV)/$(1); }
+
+.PHONY: help install run test lint format generate bench lock
+
+help:
+	@echo "make run       serve the product with demo data at http://127.0.0.1:8000/graphql"
+	@echo "make test      checks, then tests on SQLite and, where there is one, on PostgreSQL"
+	@echo "make lint      checks alone"
+	@echo "make format    put the source in its form"
+	@echo "make generate  write anew what is printed from the code"
+	@echo "make bench     measure"
+	@echo "make lock      resolve pyproject.toml's dependencies anew"
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=…")'
+	@$(PYTHON) -m venv $(VENV)
+
+install: $(BIN)/python
+	@$(call locked,requirements-dev.txt)
+
+run: $(BIN)/python
+	@$(call locked,requirements.txt)
+	@$(BIN)/python server.py migrate
+	@$(BIN)/python server.py demo
+	@exec $(BIN)/python server.py serve
+
+test: lint
+	TEST_DATABASE=sqlite $(BIN)/pytest
+	@if reason=$$($(BIN)/python -m tests.reachable); then \
+		echo TEST_DATABASE=postgres $(BIN)/pytest; TEST_DATABASE=postgres $(BIN)/pytest; \
+	else \
+		echo "Not tested on PostgreSQL: $$reason"; test -z "$$CI"; \
+	fi
+
+lint: install
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy .
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/python -m domain.tables --check
+
+format: install
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+generate: install
+	$(BIN)/python -m domain.tables
+	$(BIN)/python -m schema.roots
+
+bench: install
+	$(BIN)/python -m bench
+
+# The tool that resolves has a place of its own, so that it is not among what it resolves.
+RESOLVE := var/lock/bin/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-header --no-annotate \
+	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options
+
+lock: $(BIN)/python
+	@test -x var/lock/bin/pip-compile || { $(PYTHON) -m venv var/lock && var/lock/bin/pip install --quiet pip-tools; }
+	@$(RESOLVE) $(LOCK_OPTIONS) --output-file var/lock/run.txt pyproject.toml
+	@$(RESOLVE) $(LOCK_OPTIONS) --output-file var/lock/dev.txt --extra dev --constraint var/lock/run.txt pyproject.toml
+	@(echo '# Written by `make lock`: what runs.'; cat var/lock/run.txt) > requirements.txt
+	@(echo '# Written by `make lock`: what runs, tests and checks.'; cat var/lock/dev.txt) > requirements-dev.txt

@@ -1,0 +1,126 @@
+"""The environment, read once into a frozen object."""
+
+import os
+import secrets
+from datetime import timedelta
+from enum import StrEnum
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, Field, HttpUrl, SecretStr, TypeAdapter, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+SECRET_KEY_FILE = "secret-key"  # noqa: S105  the name of a file
+SECRET_KEY_BYTES = 32
+NO_KEY = SecretStr("")
+
+
+class LogFormat(StrEnum):
+    """Who reads the log: people or machines."""
+
+    CONSOLE = "console"
+    JSON = "json"
+
+
+def _http_url(url: str) -> str:
+    TypeAdapter(HttpUrl).validate_python(url)
+    return url.rstrip("/")
+
+
+BaseUrl = Annotated[str, AfterValidator(_http_url)]
+Days = Annotated[int, Field(ge=1, le=3650)]
+
+
+def is_embedded(database_url: str | None) -> bool:
+    """Whether the database is SQLite, which one process uses alone."""
+    return database_url is None or database_url.startswith("sqlite:")
+
+
+def _kept_key(data: dict[str, object]) -> SecretStr:
+    """Beside SQLite the key is made once and kept in DATA_DIR; a shared database has no folder in common."""
+    data_dir, database_url = data.get("data_dir"), data.get("database_url")
+    if not isinstance(data_dir, Path) or not (database_url is None or is_embedded(str(database_url))):
+        return NO_KEY
+    path = data_dir.resolve() / SECRET_KEY_FILE
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        opened = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return SecretStr(path.read_text())
+    key = secrets.token_hex(SECRET_KEY_BYTES)
+    with os.fdopen(opened, "w") as file:
+        file.write(key)
+    return SecretStr(key)
+
+
+class Settings(BaseSettings):
+    """What an installation may choose. Each name is an environment variable behind the prefix `COUNTERSIGN_`."""
+
+    model_config = SettingsConfigDict(env_prefix="COUNTERSIGN_", env_ignore_empty=True, frozen=True, extra="ignore")
+
+    data_dir: Path = Field(default=Path("var"), description="where the embedded database, mails and keys live")
+    database_url: str | None = Field(default=None, description="`postgres://…`; without it SQLite in DATA_DIR")
+    public_url: BaseUrl = Field(default="http://127.0.0.1:8000", description="how this server is reached from outside")
+    portal_url: BaseUrl | None = Field(
+        default=None, description="your own front end; without it e-mailed links open the server's own pages"
+    )
+    secret_key: SecretStr = Field(
+        default_factory=_kept_key,
+        description="signs e-mailed links; beside SQLite generated once into DATA_DIR, else required",
+    )
+    vendor_name: str = Field(default="Countersign", description="the name that mails and pages carry")
+    mail_from: str = Field(default="Countersign <no-reply@countersign.example>", description="the sender of mails")
+    support_address: str = Field(default="support@countersign.example", description="whom a reader may ask")
+    offer_days: Days = Field(default=30, description="how long an offer waits for an answer")
+    invite_days: Days = Field(default=7, description="how long an invite waits for an answer")
+    access_idle_days: Days = Field(default=60, description="how long access lasts after the account was opened last")
+    activation_jobs: int = Field(default=100, ge=0, description="how many jobs start the clock of access")
+    session_days: Days = Field(default=14, description="how long a sign-in lasts")
+    log_format: LogFormat = Field(default=LogFormat.CONSOLE, description="`console` or `json`")
+
+    @model_validator(mode="after")
+    def _key_is_strong(self) -> Self:
+        if self.secret_key == NO_KEY:
+            msg = "COUNTERSIGN_SECRET_KEY is required beside COUNTERSIGN_DATABASE_URL: every server must sign links alike"
+            raise ValueError(msg)
+        if len(self.secret_key.get_secret_value()) < SECRET_KEY_BYTES:
+            msg = f"COUNTERSIGN_SECRET_KEY needs at least {SECRET_KEY_BYTES} characters"
+            raise ValueError(msg)
+        return self
+
+    @property
+    def embedded(self) -> bool:
+        """Whether the database is SQLite, which one process uses alone."""
+        return is_embedded(self.database_url)
+
+    @property
+    def links_url(self) -> str:
+        """What e-mailed links begin with: the portal, or this server's own pages."""
+        return self.portal_url or self.public_url
+
+    @property
+    def offer_open(self) -> timedelta:
+        """How long an offer waits for an answer."""
+        return timedelta(days=self.offer_days)
+
+    @property
+    def invite_open(self) -> timedelta:
+        """How long an invite waits for an answer."""
+        return timedelta(days=self.invite_days)
+
+    @property
+    def access_idle(self) -> timedelta:
+        """How long a partner's access lasts after it opened the account last."""
+        return timedelta(days=self.access_idle_days)
+
+    @property
+    def session_open(self) -> timedelta:
+        """How long a sign-in lasts."""
+        return timedelta(days=self.session_days)
+
+
+@cache
+def load() -> Settings:
+    """Read the environment, once. Call it where a setting is used, never while a module is imported."""
+    return Settings()
