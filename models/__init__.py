@@ -1,0 +1,70 @@
+"""Rows and words. Imports nothing of ours but each other, child to parent."""
+
+from tortoise import Model
+
+from models.access_grant import AccessGrant
+from models.account import Account, StaffMember
+from models.client import Client
+from models.contact import Contact
+from models.event import Event, Stream
+from models.idempotency import Idempotency
+from models.link import Link
+from models.mail import Mail
+from models.partner import Partner, PartnerMember
+from models.partnership import AssignedContact, Partnership
+from models.proposal import Proposal, ProposalItem
+from models.rate_limit import RateLimit
+from models.seat import Seat, Session
+from models.user import User
+
+__all__ = [
+    "TABLES",
+    "AccessGrant",
+    "Account",
+    "AssignedContact",
+    "Client",
+    "Contact",
+    "Event",
+    "Idempotency",
+    "Link",
+    "Mail",
+    "Partner",
+    "PartnerMember",
+    "Partnership",
+    "Proposal",
+    "ProposalItem",
+    "RateLimit",
+    "Seat",
+    "Session",
+    "StaffMember",
+    "Stream",
+    "User",
+]
+
+TABLES: tuple[type[Model], ...] = (
+    User,
+    Client,
+    Partner,
+    PartnerMember,
+    Account,
+    StaffMember,
+    Contact,
+    Seat,
+    Session,
+    Partnership,
+    Proposal,
+    ProposalItem,
+    AssignedContact,
+    AccessGrant,
+    Stream,
+    Event,
+    Link,
+    Mail,
+    Idempotency,
+    RateLimit,
+)
+"""Every table, each behind those that it points at (but for a partnership's offer, which is set later)."""
+
+for table in TABLES:
+    # Tortoise would write docstrings into the schema, and want a migration whenever one is reworded.
+    table._meta.table_description = ""

@@ -1,0 +1,229 @@
+"""What Tortoise 1.1.9 does wrong with our data, put right.
+
+Each patch names the defect, and tests/models/test_traps.py shows it. Remove a patch when its test passes without it on
+a newer Tortoise.
+"""
+
+import asyncio
+import re
+import sqlite3
+from collections.abc import Coroutine
+from types import TracebackType
+
+from tortoise.backends.base.client import (
+    BaseDBAsyncClient,
+    ConnectionWrapper,
+    TransactionalDBClient,
+    TransactionContextPooled,
+)
+from tortoise.backends.sqlite.client import SqliteClient, SqliteTransactionContext, SqliteTransactionWrapper
+from tortoise.connection import get_connections
+from tortoise.exceptions import OperationalError, TransactionManagementError
+from tortoise.fields import Field
+from tortoise.migrations.schema_editor.sqlite import SqliteSchemaEditor
+from tortoise.models import Model
+
+_remake_table = SqliteSchemaEditor._remake_table
+
+# ── transactions ──
+
+
+async def _uninterrupted(work: Coroutine[None, None, None]) -> bool:
+    """Do the work to its end even if this task is cancelled meanwhile; tell whether it was."""
+    task = asyncio.ensure_future(work)
+    cancelled = False
+    while not task.done():
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if task.cancelled():
+                raise
+            cancelled = True
+    task.result()
+    return cancelled
+
+
+async def _begin(transaction: TransactionalDBClient) -> None:
+    """Begin, or having been cancelled meanwhile, undo that."""
+    if await _uninterrupted(transaction.begin()):
+        await _uninterrupted(transaction.rollback())
+        raise asyncio.CancelledError
+
+
+async def _enter_sqlite(self: SqliteTransactionContext) -> SqliteTransactionWrapper:
+    """Tortoise keeps the database's only lock for ever when a task is cancelled here (tortoise-orm #1757)."""
+    await self._trxlock.acquire()
+    try:
+        await self.ensure_connection()
+        await _begin(self.connection)
+        self.token = get_connections().set(self.connection_name, self.connection)
+    except BaseException:
+        self._trxlock.release()
+        raise
+    connection: SqliteTransactionWrapper = self.connection
+    return connection
+
+
+async def _exit_sqlite(
+    self: SqliteTransactionContext,
+    exc_type: type[BaseException] | None,
+    _value: BaseException | None,
+    _traceback: TracebackType | None,
+) -> None:
+    """Tortoise leaves BEGIN open after a TransactionManagementError, and the next transaction commits what it wrote."""
+    try:
+        if self.connection._finalized:
+            return
+        if exc_type is None:
+            await self.connection.commit()
+        else:
+            await self.connection.rollback()
+    finally:
+        get_connections().reset(self.token)
+        self._trxlock.release()
+
+
+async def _enter_pooled(self: TransactionContextPooled) -> TransactionalDBClient:
+    """Tortoise never gives the pool its connection back when a task is cancelled here."""
+    await self.ensure_connection()
+    pool = self.client._parent._pool
+    self.client._connection = await pool.acquire()
+    try:
+        await _begin(self.client)
+        self.token = get_connections().set(self.connection_name, self.client)
+    except BaseException:
+        await _uninterrupted(pool.release(self.client._connection))
+        raise
+    return self.client
+
+
+async def _exit_pooled(
+    self: TransactionContextPooled,
+    exc_type: type[BaseException] | None,
+    _value: BaseException | None,
+    _traceback: TracebackType | None,
+) -> None:
+    """Tortoise leaves a task that is cancelled here with the transaction that has ended, for whatever it does next."""
+    try:
+        if self.client._finalized:
+            return
+        if exc_type is None:
+            await self.client.commit()
+        else:
+            await self.client.rollback()
+    finally:
+        get_connections().reset(self.token)
+        await _uninterrupted(self.client._parent._pool.release(self.client._connection))
+
+
+async def _begin_immediate(self: SqliteTransactionWrapper) -> None:
+    """Tortoise begins without the write lock; SQLite then refuses to let a reader write, however long it may wait."""
+    try:
+        await self._connection.execute("BEGIN IMMEDIATE")
+    except sqlite3.OperationalError as error:
+        raise OperationalError(error) from error
+
+
+def _acquire_unfinished(self: SqliteTransactionWrapper) -> ConnectionWrapper[SqliteTransactionWrapper]:
+    """Tortoise lets a task that was started in a transaction write on after its end, into whose ever is open then."""
+    owner: BaseDBAsyncClient = self
+    while isinstance(owner, SqliteTransactionWrapper):
+        if owner._finalized:
+            raise TransactionManagementError("the transaction in which this task was started is over")
+        owner = owner._parent
+    return ConnectionWrapper(self._lock, self)
+
+
+async def _execute_many_in_transaction(self: SqliteClient, query: str, values: list[list[object]]) -> None:
+    """Tortoise leaves BEGIN open when a task is cancelled here; what is written later is then never committed."""
+    async with self._in_transaction() as transaction:
+        await transaction.execute_many(query, values)
+
+
+async def _execute_statements(self: SqliteTransactionWrapper, script: str) -> None:
+    """Tortoise hands the script to `executescript`, which first commits the transaction that it is in."""
+    for statement in _statements(script):
+        await self.execute_query(statement)
+
+
+def _statements(script: str) -> list[str]:
+    """Take a script apart, where a semicolon ends a statement and not inside a literal, comment or trigger."""
+    statements: list[str] = []
+    pending = ""
+    for piece in script.split(";"):
+        pending += piece + ";"
+        if sqlite3.complete_statement(pending):
+            statements.append(pending)
+            pending = ""
+    return [statement for statement in statements if statement.strip(" \t\r\n;")]
+
+
+# ── migrations ──
+
+
+async def _run_script(self: SqliteSchemaEditor, script: str) -> None:
+    """Tortoise takes a migration's script apart at every semicolon, those inside literals included."""
+    if self.collect_sql:
+        self.collected_sql.append(script)
+    else:
+        await self.client.execute_script(script)
+
+
+async def _remake_table_whole(
+    self: SqliteSchemaEditor,
+    model: type[Model],
+    create_field: Field[object] | None = None,
+    delete_field: Field[object] | None = None,
+    alter_fields: list[tuple[Field[object], Field[object]]] | None = None,
+) -> None:
+    """Tortoise alters a table by making it anew, which deletes the rows that point at it, and loses its indexes.
+
+    The rows are kept by not enforcing references meanwhile (`database.migrate` checks them afterwards); indexes and
+    triggers are read before and made again after.
+    """
+    table = model._meta.db_table
+    enforced = await self.client.execute_query_dict("select 1 from pragma_foreign_keys where foreign_keys")
+    if enforced and not self.collect_sql:
+        raise OperationalError("migrate without foreign_keys: remaking a table would delete the rows that point at it")
+    kept = await self.client.execute_query_dict(
+        "select sql from sqlite_master where tbl_name = ? and type in ('index', 'trigger') and sql is not null", [table]
+    )
+    await _remake_table(self, model, create_field=create_field, delete_field=delete_field, alter_fields=alter_fields)
+    gone = delete_field and (delete_field.source_field or delete_field.model_field_name)
+    for row in kept:
+        if not (gone and re.search(rf"\b{gone}\b", row["sql"].partition("(")[2])):
+            await self._run_sql(row["sql"])
+    for columns in _together(model):
+        if gone not in columns:
+            name = self._get_unique_constraint_name(model, columns)
+            listed = ", ".join(map(self.quote, columns))
+            await self._run_sql(
+                f"CREATE UNIQUE INDEX IF NOT EXISTS {self.quote(name)} ON {self.quote(table)} ({listed})"
+            )
+
+
+def _together(model: type[Model]) -> list[list[str]]:
+    """List the columns of every `unique_together`; in a table as Tortoise creates it they are no index of their own."""
+    return [
+        [model._meta.fields_map[name].source_field or name for name in names] for names in model._meta.unique_together
+    ]
+
+
+PATCHES = (
+    (SqliteTransactionContext, "__aenter__", _enter_sqlite),
+    (SqliteTransactionContext, "__aexit__", _exit_sqlite),
+    (SqliteTransactionWrapper, "begin", _begin_immediate),
+    (SqliteTransactionWrapper, "acquire_connection", _acquire_unfinished),
+    (SqliteTransactionWrapper, "execute_script", _execute_statements),
+    (SqliteClient, "execute_many", _execute_many_in_transaction),
+    (TransactionContextPooled, "__aenter__", _enter_pooled),
+    (TransactionContextPooled, "__aexit__", _exit_pooled),
+    (SqliteSchemaEditor, "_run_sql", _run_script),
+    (SqliteSchemaEditor, "_remake_table", _remake_table_whole),
+)
+
+
+def install() -> None:
+    """Put every patch in place; doing it again changes nothing."""
+    for owner, name, patch in PATCHES:
+        setattr(owner, name, patch)

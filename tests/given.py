@@ -1,0 +1,260 @@
+"""What a test starts from: rows written through the models, with everything that the test does not care about made up.
+
+partner = await given.partner("Northwind")
+ada = await given.member(partner, role=PartnerMemberRole.ADMIN)   # a seat, ready to be handed on as `by=`
+"""
+
+import hashlib
+from collections.abc import Mapping
+from datetime import timedelta
+from itertools import count
+from typing import TypeVar
+
+from tortoise import Model
+
+import models
+from domain import clock, seats
+from models import base
+from models.enums import (
+    AccountStatus,
+    PartnerMemberRole,
+    PartnershipStatus,
+    ProposalKind,
+    ProposalStatus,
+    Role,
+    SecurityRole,
+    Side,
+    SignInMethod,
+)
+from models.proposal import new_proposal_id
+
+SESSION_LASTS = timedelta(days=14)
+OFFER_LASTS = timedelta(days=30)
+
+EVERYBODY = frozenset({Role.PUBLIC, Role.USER})
+MEMBER_ROLES = {
+    PartnerMemberRole.ADMIN: EVERYBODY | {Role.PARTNER, Role.PARTNER_ADMIN},
+    PartnerMemberRole.COLLABORATOR: EVERYBODY | {Role.PARTNER},
+}
+STAFF_ROLES = {
+    SecurityRole.ACCOUNT_OWNER: EVERYBODY | {Role.CLIENT, Role.ACCOUNT_OWNER},
+    SecurityRole.MANAGER: EVERYBODY | {Role.CLIENT},
+    SecurityRole.STAFF: EVERYBODY | {Role.CLIENT},
+}
+
+_numbers = count(1)
+ROW = TypeVar("ROW", bound=Model)
+
+# ── people and companies ──
+
+
+async def user(name: str = "Ada Lovelace", **columns: object) -> models.User:
+    email = f"{name.split(maxsplit=1)[0].lower()}.{next(_numbers)}@example.com"
+    return await _written(models.User, {"name": name, "email": email, "created_at": clock.now()}, columns)
+
+
+async def partner(name: str = "Northwind", **columns: object) -> models.Partner:
+    return await _written(
+        models.Partner,
+        {
+            "name": name,
+            "name_key": base.text_key(name),
+            "domain": f"partner-{next(_numbers)}.example",
+            "licences": 5,
+            "created_at": clock.now(),
+        },
+        columns,
+    )
+
+
+async def client(name: str = "Harbour Foods", **columns: object) -> models.Client:
+    return await _written(
+        models.Client, {"name": name, "name_key": base.text_key(name), "created_at": clock.now()}, columns
+    )
+
+
+async def account(of: models.Client, name: str = "Main shop", **columns: object) -> models.Account:
+    return await _written(
+        models.Account,
+        {
+            "client": of,
+            "name": name,
+            "name_key": base.text_key(name),
+            "status": AccountStatus.ACTIVE,
+            "created_at": clock.now(),
+        },
+        columns,
+    )
+
+
+async def contact(of: models.Partner | models.Client, name: str = "Grace Hopper", **columns: object) -> models.Contact:
+    company = {"partner": of} if isinstance(of, models.Partner) else {"client": of}
+    return await _written(
+        models.Contact,
+        {
+            **company,
+            "name": name,
+            "name_key": base.text_key(name),
+            "created_at": clock.now(),
+            "updated_at": clock.now(),
+        },
+        columns,
+    )
+
+
+# ── seats ──
+
+
+async def seat(
+    of: models.User,
+    roles: frozenset[Role],
+    *,
+    partner: models.Partner | None = None,
+    client: models.Client | None = None,
+) -> seats.Seat:
+    """Sign the user in and seat it: at the company, or without one at the vendor."""
+    side = Side.PARTNER if partner else Side.CLIENT if client else Side.VENDOR
+    row = await models.Seat.create(
+        user=of, side=side, partner=partner, client=client, roles=sorted(roles), created_at=clock.now()
+    )
+    return seats.of_session(await session(row))
+
+
+async def session(of: models.Seat, token: str | None = None, **columns: object) -> models.Session:
+    """Sign in to the seat. With a token, a request that carries it is that session's."""
+    token_hash = hashlib.sha256((token or f"token {next(_numbers)}").encode()).hexdigest()
+    created = await _written(
+        models.Session,
+        {
+            "token_hash": token_hash,
+            "user_id": of.user_id,
+            "seat": of,
+            "via": SignInMethod.PASSWORD,
+            "started_at": clock.now(),
+            "last_seen_at": clock.now(),
+            "expires_at": clock.now() + SESSION_LASTS,
+        },
+        columns,
+    )
+    await created.fetch_related("seat")
+    return created
+
+
+async def admin(name: str = "Vera Vendor") -> seats.Seat:
+    """Seat one of the vendor's own staff."""
+    return await seat(await user(name, is_vendor=True), EVERYBODY | {Role.ADMIN})
+
+
+async def member(
+    of: models.Partner,
+    role: PartnerMemberRole = PartnerMemberRole.COLLABORATOR,
+    user: models.User | None = None,
+) -> seats.Seat:
+    """Seat a user in a partner company; its ADMIN becomes the company's."""
+    person = user or await _person("Paula Partner")
+    await models.PartnerMember.create(partner=of, user=person, role=role, joined_at=clock.now())
+    if role is PartnerMemberRole.ADMIN:
+        await models.Partner.filter(id=of.id).update(admin=person)
+    return await seat(person, MEMBER_ROLES[role], partner=of)
+
+
+async def staff(
+    of: models.Account, role: SecurityRole = SecurityRole.ACCOUNT_OWNER, user: models.User | None = None
+) -> seats.Seat:
+    """Seat a user at an account's client; the ACCOUNT_OWNER becomes the account's."""
+    person = user or await _person("Clara Client")
+    await models.StaffMember.create(account=of, user=person, role=role, joined_at=clock.now())
+    if role is SecurityRole.ACCOUNT_OWNER:
+        await models.Account.filter(id=of.id).update(owner=person)
+    return await seat(person, STAFF_ROLES[role], client=await models.Client.get(id=of.client_id))
+
+
+# ── partnerships ──
+
+
+async def partnership(
+    between: models.Partner,
+    and_client: models.Client | None,
+    status: PartnershipStatus = PartnershipStatus.ACTIVE,
+    **columns: object,
+) -> models.Partnership:
+    """Write a partnership of two companies, without its offer."""
+    started = status in {PartnershipStatus.ACTIVE, PartnershipStatus.ENDED}
+    return await _written(
+        models.Partnership,
+        {
+            "partner": between,
+            "client": and_client,
+            "status": status,
+            "partner_key": between.name_key,
+            "client_key": and_client.name_key if and_client else "",
+            "title": "Shop care",
+            "expires_at": clock.now() + OFFER_LASTS if status is PartnershipStatus.OFFERED else None,
+            "started_at": clock.now() if started else None,
+            "ended_at": clock.now() if status is PartnershipStatus.ENDED else None,
+            "changed_at": clock.now(),
+            "created_at": clock.now(),
+        },
+        columns,
+    )
+
+
+async def offer(of: models.Partnership, **columns: object) -> models.Proposal:
+    """Write the offer of a partnership, from its partner to its client, and tie the two together."""
+    kind = ProposalKind.PARTNERSHIP_OFFER
+    proposal = await _written(
+        models.Proposal,
+        {
+            "id": new_proposal_id(kind),
+            "kind": kind,
+            "status": ProposalStatus.PENDING,
+            "proposed_by_side": Side.PARTNER,
+            "from_partner_id": of.partner_id,
+            "to_client_id": of.client_id,
+            "partnership": of,
+            "proposed_at": clock.now(),
+            "expires_at": clock.now() + OFFER_LASTS,
+            "created_at": clock.now(),
+        },
+        columns,
+    )
+    of.offer_id = proposal.id
+    of.expires_at = proposal.expires_at
+    await of.save(update_fields=["offer_id", "expires_at"])
+    return proposal
+
+
+async def lent_contact(
+    to: models.Partnership, contact: models.Contact, by: models.Proposal, **columns: object
+) -> models.AssignedContact:
+    """Lend a contact to a partnership, assigned by a proposal; `assigned_at=None` while that is pending."""
+    return await _written(
+        models.AssignedContact,
+        {
+            "partnership": to,
+            "contact": contact,
+            "side": Side.PARTNER if contact.partner_id else Side.CLIENT,
+            "proposal": by,
+            "assigned_at": clock.now(),
+        },
+        columns,
+    )
+
+
+async def grant(of: models.Partnership, on: models.Account, **columns: object) -> models.AccessGrant:
+    """Connect a partnership's partner to an account."""
+    return await _written(
+        models.AccessGrant,
+        {"partnership": of, "partner_id": of.partner_id, "account": on, "connected_at": clock.now()},
+        columns,
+    )
+
+
+async def _written(model: type[ROW], made_up: Mapping[str, object], given: Mapping[str, object]) -> ROW:
+    row = model(**{**made_up, **given})
+    await row.save(force_create=True)
+    return row
+
+
+async def _person(name: str) -> models.User:
+    return await user(name)
