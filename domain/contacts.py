@@ -1,0 +1,138 @@
+"""Contacts: people at a partner or a client, and what their details may be used for (mission 0.1, 0.2)."""
+
+from collections.abc import Collection
+from typing import Final, TypedDict, Unpack
+
+from domain import accounts, changes, companies, errors, inputs, policy
+from domain.changes import Change
+from domain.policy import Permission
+from domain.seats import Seat
+from models.base import text_key
+from models.client import Client
+from models.contact import Contact
+from models.enums import Capability, ContactPurpose, PartnershipStatus, Side, UserErrorCode
+from models.event import Change as Difference
+from models.partner import Partner
+from models.partnership import Partnership
+
+# Read by looking them up for a purpose, never in passing (mission 0.3): an event says that they changed, not to what.
+_NEVER_TOLD: Final = frozenset({"email", "phone", "mobile"})
+
+
+class Details(TypedDict, total=False):
+    """How a contact is reached, and for what. What is left out stays; null clears."""
+
+    title: str | None
+    email: str | None
+    phone: str | None
+    mobile: str | None
+    purposes: Collection[ContactPurpose] | None
+
+
+async def create(*, by: Seat, organisation_id: str, name: str, **given: Unpack[Details]) -> str:
+    """Add a contact to one's own company, or to a client with which one's partnership is ACTIVE; return its id.
+
+    Refuses NOT_FOUND, FORBIDDEN, CAPABILITY_DENIED, INVALID.
+    """
+    policy.require(Permission.CONTACT_CREATE, by=by)
+    model = Partner if organisation_id.startswith("partner_") else Client
+    company: Partner | Client = await policy.find(model, organisation_id, "organisationId", by=by)
+    await _require_charge(company, by=by)
+    columns = {"name": inputs.required_line(name, "name"), **_checked(given)}
+    contact = Contact(**_owner(company), **columns, name_key=text_key(name))
+    async with changes.change(by=by, on_behalf_of=companies.acted_for(company, by)) as c:
+        contact.created_at = contact.updated_at = c.now
+        await contact.save(force_create=True)
+        _record(c, "contact.created", contact, changes.differences({}, columns), by=by)
+    return contact.id
+
+
+async def update(
+    *, by: Seat, contact_id: str, name: str | None = None, on_behalf_of: str | None = None, **given: Unpack[Details]
+) -> str:
+    """Change what is given of a contact of one's own company, or of a client with an ACTIVE partnership; return its id.
+
+    `on_behalf_of`: the address that asked the vendor's staff for it, who alone may say so (mission 0.9). Refuses
+    NOT_FOUND, FORBIDDEN, CAPABILITY_DENIED, WRONG_STATE (erased), INVALID.
+    """
+    policy.require(Permission.CONTACT_UPDATE, by=by)
+    contact = await policy.find(Contact, contact_id, "contactId", by=by)
+    company = await _company(contact)
+    await _require_charge(company, by=by)
+    columns = _checked(given)
+    if name is not None:
+        columns["name"] = inputs.required_line(name, "name")
+    behalf = _behalf(company, on_behalf_of, by=by)
+    async with changes.change(by=by, on_behalf_of=behalf) as c:
+        rows = Contact.filter(id=contact_id, erased_at__isnull=True)
+        held = await rows.select_for_update(no_key=True).get_or_none()
+        if held is None:
+            raise errors.Refusal(UserErrorCode.WRONG_STATE, "This contact was erased.", "contactId")
+        differences = changes.differences({column: getattr(held, column) for column in columns}, columns)
+        if differences:
+            key = {"name_key": text_key(name)} if name is not None else {}
+            await rows.update(**columns, **key, updated_at=c.now)
+            _record(c, "contact.updated", held, differences, by=by)
+    return contact_id
+
+
+async def _company(contact: Contact) -> Partner | Client:
+    if contact.partner_id is not None:
+        return await Partner.get(id=contact.partner_id)
+    return await Client.get(id=contact.client_id)
+
+
+def _owner(company: Partner | Client) -> dict[str, str]:
+    return {"partner_id": company.id} if isinstance(company, Partner) else {"client_id": company.id}
+
+
+async def _require_charge(company: Partner | Client, *, by: Seat) -> None:
+    """Refuse FORBIDDEN a company whose contacts are not the seat's to keep, as a partner's are never its client's."""
+    if company.id == by.client_id:
+        await accounts.require_capability(company.id, Capability.MANAGE_CONTACTS, by=by)
+        return
+    is_own = by.side is Side.VENDOR or company.id == by.partner_id
+    if not is_own and not await _is_active_partner(company, by):
+        raise errors.Refusal(UserErrorCode.FORBIDDEN, "The contacts of this company are not yours to keep.")
+
+
+async def _is_active_partner(company: Partner | Client, by: Seat) -> bool:
+    return by.partner_id is not None and await Partnership.exists(
+        partner_id=by.partner_id, client_id=company.id, status=PartnershipStatus.ACTIVE
+    )
+
+
+def _checked(given: Details) -> dict[str, str | list[str] | None]:
+    columns: dict[str, str | list[str] | None] = {
+        column: inputs.line(given.get(column), column) for column in ("title", "phone", "mobile") if column in given
+    }
+    if "email" in given:
+        columns["email"] = inputs.address(given["email"], "email")
+    if "purposes" in given:
+        columns["purposes"] = sorted({ContactPurpose(purpose).value for purpose in given["purposes"] or ()})
+    return columns
+
+
+def _behalf(company: Partner | Client, address: str | None, *, by: Seat) -> str | None:
+    if address is None:
+        return companies.acted_for(company, by)
+    if by.side is not Side.VENDOR:
+        raise errors.Refusal(UserErrorCode.FORBIDDEN, "Only the vendor's staff act on somebody's behalf.", "onBehalfOf")
+    return inputs.required_address(address, "onBehalfOf")
+
+
+def _record(c: Change, topic: str, contact: Contact, differences: list[Difference], *, by: Seat) -> None:
+    c.event(
+        topic,
+        stream=contact.partner_id or contact.client_id or contact.id,
+        subject=contact.id,
+        partner_id=contact.partner_id or by.partner_id,
+        client_id=contact.client_id,
+        changes=[_told(difference) for difference in differences],
+    )
+
+
+def _told(difference: Difference) -> Difference:
+    if difference["field"] in _NEVER_TOLD:
+        return {"field": difference["field"], "before": None, "after": None}
+    return difference

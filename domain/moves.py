@@ -1,0 +1,189 @@
+"""TABLE: what may follow what, who may do it, and which event it announces.
+
+Verbs, `viewerCan`, the README's diagrams and the list of topics are read from here, so that none can disagree.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Final, Generic, TypeVar
+
+from domain.policy import ALLOWED, Permission
+from models.enums import PartnershipAction, PartnershipStatus, ProposalAction, ProposalKind, ProposalStatus, Role, Side
+
+STATUS = TypeVar("STATUS", ProposalStatus, PartnershipStatus)
+ACTION = TypeVar("ACTION", ProposalAction, PartnershipAction)
+
+
+class Party(StrEnum):
+    """Who makes a move."""
+
+    ASKING = "the side that asks"
+    ASKED = "the side that is asked"
+    HOLDER = "whoever holds the e-mailed link"
+    TIME = "time"
+    CAUSE = "the end of what it was about"
+
+
+@dataclass(frozen=True, slots=True)
+class Move(Generic[STATUS, ACTION]):
+    """One row: a verb, the states that it starts from and the one that it leads to.
+
+    Without a source it makes the row. `permission` is null where no seat does it. `topic` is null where the event of
+    another row tells it. `action` is null where no button of the portal does it.
+    """
+
+    verb: str
+    sources: frozenset[STATUS]
+    target: STATUS
+    party: Party
+    permission: Permission | None
+    topic: str | None
+    action: ACTION | None = None
+
+
+ProposalMove = Move[ProposalStatus, ProposalAction]
+PartnershipMove = Move[PartnershipStatus, PartnershipAction]
+
+_NONE: Final[frozenset[ProposalStatus]] = frozenset()
+_PENDING: Final = frozenset({ProposalStatus.PENDING})
+_NO_PARTNERSHIP: Final[frozenset[PartnershipStatus]] = frozenset()
+_OFFERED: Final = frozenset({PartnershipStatus.OFFERED})
+
+_P, _S, _A, _T = Permission, ProposalStatus, ProposalAction, PartnershipStatus
+
+PROPOSAL: Final[Mapping[ProposalKind, tuple[ProposalMove, ...]]] = {
+    ProposalKind.PARTNERSHIP_OFFER: (
+        Move("offer", _NONE, _S.PENDING, Party.ASKING, _P.PARTNERSHIP_OFFER, "partnership.offered"),
+        Move("accept", _PENDING, _S.ACCEPTED, Party.ASKED, _P.OFFER_ACCEPT, "partnership.accepted", _A.ACCEPT),
+        Move("decline", _PENDING, _S.DECLINED, Party.ASKED, _P.OFFER_DECLINE, "partnership.declined", _A.DECLINE),
+        Move("withdraw", _PENDING, _S.WITHDRAWN, Party.ASKING, _P.OFFER_WITHDRAW, "partnership.withdrawn", _A.WITHDRAW),
+        Move("remind", _PENDING, _S.PENDING, Party.ASKING, _P.OFFER_REMIND, "partnership.reminded", _A.REMIND),
+        Move("expire", _PENDING, _S.EXPIRED, Party.TIME, None, "partnership.expired"),
+    ),
+    ProposalKind.INVITE: (
+        Move("send", _NONE, _S.PENDING, Party.ASKING, None, "invite.sent"),
+        Move("accept", _PENDING, _S.ACCEPTED, Party.HOLDER, _P.INVITE_ACCEPT, "invite.accepted"),
+        Move("decline", _PENDING, _S.DECLINED, Party.HOLDER, _P.INVITE_DECLINE, "invite.declined"),
+        Move("withdraw", _PENDING, _S.WITHDRAWN, Party.ASKING, _P.INVITE_WITHDRAW, "invite.withdrawn", _A.WITHDRAW),
+        Move("remind", _PENDING, _S.PENDING, Party.ASKING, _P.INVITE_REMIND, "invite.reminded", _A.REMIND),
+        Move("expire", _PENDING, _S.EXPIRED, Party.TIME, None, "invite.expired"),
+        Move("cancel", _PENDING, _S.CANCELLED, Party.CAUSE, None, None),
+    ),
+}
+
+PARTNERSHIP: Final[tuple[PartnershipMove, ...]] = (
+    Move("offer", _NO_PARTNERSHIP, _T.OFFERED, Party.ASKING, _P.PARTNERSHIP_OFFER, "partnership.offered"),
+    Move("accept", _OFFERED, _T.ACTIVE, Party.ASKED, _P.OFFER_ACCEPT, "partnership.accepted"),
+    Move("decline", _OFFERED, _T.DECLINED, Party.ASKED, _P.OFFER_DECLINE, "partnership.declined"),
+    Move("withdraw", _OFFERED, _T.WITHDRAWN, Party.ASKING, _P.OFFER_WITHDRAW, "partnership.withdrawn"),
+    Move("expire", _OFFERED, _T.EXPIRED, Party.TIME, None, "partnership.expired"),
+)
+
+
+def proposal_status(status: ProposalStatus, expires_at: datetime | None, at: datetime) -> ProposalStatus:
+    """Tell what time makes of a stored status, as `policy.PROPOSAL_STATUS` does in SQL (mission 5.1a)."""
+    if status is ProposalStatus.PENDING and expires_at is not None and expires_at <= at:
+        return ProposalStatus.EXPIRED
+    return status
+
+
+def proposal_move(kind: ProposalKind, verb: str) -> ProposalMove | None:
+    """Find a kind's row; null: no such move, for anybody."""
+    return next((move for move in PROPOSAL.get(kind, ()) if move.verb == verb), None)
+
+
+def partnership_move(verb: str) -> PartnershipMove:
+    """Find the row of a partnership's verb."""
+    return next(move for move in PARTNERSHIP if move.verb == verb)
+
+
+def is_own_side(company: str | None, from_partner: str | None, from_client: str | None) -> bool:
+    """Whether a seat's company asks; null is the vendor, whose proposals come from no company."""
+    return company == (from_partner or from_client)
+
+
+def is_other_side(company: str | None, to_partner: str | None, to_client: str | None) -> bool:
+    """Whether a seat's company is asked. The vendor never is, nor anybody while an e-mail address is."""
+    return company is not None and company == (to_partner or to_client)
+
+
+def may(
+    move: ProposalMove | PartnershipMove, *, is_own_side: bool, is_other_side: bool, roles: frozenset[Role]
+) -> bool:
+    """Whether a seat may make a move in the states that it starts from.
+
+    `is_own_side`: the seat's company asks. `is_other_side`: the seat's company is asked.
+    """
+    is_party = {Party.ASKING: is_own_side, Party.ASKED: is_other_side}.get(move.party, False)
+    return is_party and move.permission is not None and not roles.isdisjoint(ALLOWED[move.permission])
+
+
+def proposal_actions(
+    kind: ProposalKind, status: ProposalStatus, *, is_own_side: bool, is_other_side: bool, roles: frozenset[Role]
+) -> list[ProposalAction]:
+    """List what a seat may do with a proposal that it sees; `status` as time has made it."""
+    return [
+        move.action
+        for move in PROPOSAL.get(kind, ())
+        if move.action is not None
+        and status in move.sources
+        and may(move, is_own_side=is_own_side, is_other_side=is_other_side, roles=roles)
+    ]
+
+
+# ── what happens ──
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """A kind of event.
+
+    `description`: for whoever chooses what to hear of. `summary`: one event's sentence; `{side}` is who did it.
+    `mutable`: whether a person may turn its notices off: not for access, consent and security (mission 5.1).
+    """
+
+    description: str
+    summary: str
+    mutable: bool = True
+
+
+TOPICS: Final[Mapping[str, Topic]] = {
+    "partner.created": Topic("A partner company was created.", "The {side} created the partner company."),
+    "partner.updated": Topic("A partner changed its company's details.", "The {side} changed the company's details."),
+    "partner.member_joined": Topic("Somebody joined a partner company.", "A member joined the company."),
+    "client.created": Topic("A client company was created.", "The client company was created."),
+    "client.updated": Topic("A client changed its company's details.", "The {side} changed the company's details."),
+    "account.created": Topic("An account was created.", "The account was created."),
+    "account.member_joined": Topic("Somebody joined an account's staff.", "A member joined the account's staff."),
+    "contact.created": Topic("A contact was added.", "The {side} added a contact."),
+    "contact.updated": Topic("A contact's details or purposes changed.", "The {side} changed a contact."),
+    "partnership.offered": Topic("A partner offers a partnership.", "The {side} offered a partnership."),
+    "partnership.reminded": Topic("An offer still waits for its answer.", "The offer was sent again as a reminder."),
+    "partnership.accepted": Topic("A client accepted a partnership.", "The {side} accepted the offer."),
+    "partnership.declined": Topic("A client declined a partnership.", "The {side} declined the offer."),
+    "partnership.withdrawn": Topic("A partner took its offer back.", "The {side} took the offer back."),
+    "partnership.expired": Topic("Nobody answered an offer in time.", "The offer expired without an answer."),
+    "partnership.company_updated": Topic(
+        "The other company of a partnership changed its details.", "The {side} changed its company's details."
+    ),
+    "grant.connected": Topic(
+        "A partner was connected to an account.", "The partner was connected to an account.", mutable=False
+    ),
+    "invite.sent": Topic("Somebody was invited.", "The {side} sent an invite."),
+    "invite.reminded": Topic("An invite still waits for its answer.", "The invite was sent again as a reminder."),
+    "invite.accepted": Topic("An invited person joined.", "The invite was accepted."),
+    "invite.declined": Topic("An invited person declined.", "The invite was declined."),
+    "invite.withdrawn": Topic("An invite was taken back.", "The {side} took the invite back."),
+    "invite.expired": Topic("Nobody answered an invite in time.", "The invite expired without an answer."),
+    "admin.created": Topic("Somebody joined the vendor's staff.", "A member joined the vendor's staff.", mutable=False),
+    "session.started": Topic("Somebody of the vendor's staff signed in.", "The {side} signed in.", mutable=False),
+    "sign_in.link_requested": Topic("A sign-in link was asked for.", "A sign-in link was asked for.", mutable=False),
+    "password.changed": Topic("A password was changed.", "The password was changed.", mutable=False),
+}
+
+
+def summary(topic: str, side: Side | None) -> str:
+    """Tell an event in one sentence."""
+    return TOPICS[topic].summary.format(side="sender" if side is None else side.lower())

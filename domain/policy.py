@@ -1,0 +1,292 @@
+"""TABLE: who may do what, and which rows exist for whom. Reads, verbs and streams use the same rows of it.
+
+Row predicates are templates (see `models.sql`): `{t}` is the row, `:partner`, `:client` and `:user` are the seat's,
+`:now` is the moment of the request. A row for which the predicate is false does not exist for that seat: null,
+NOT_FOUND, absent from lists and counts.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from enum import StrEnum, auto
+from typing import Final, TypeVar
+
+from tortoise import Model
+from tortoise.connection import get_connection
+
+from domain import clock, errors
+from domain.seats import Seat
+from models import sql
+from models.enums import Capability, Role, SecurityRole, Side, UserErrorCode
+
+MODEL = TypeVar("MODEL", bound=Model)
+
+EVERY_ROW: Final = "true"
+NO_ROW: Final = "false"
+
+# ── what time makes of a stored status: the one definition for reads, filters, counts and verbs (mission 5.1a) ──
+
+PROPOSAL_STATUS: Final = (
+    "case when {t}.status = 'PENDING' and {t}.expires_at <= :now then 'EXPIRED' else {t}.status end"
+)
+PROPOSAL_IS_PENDING: Final = "({t}.status = 'PENDING' and {t}.expires_at > :now)"
+PARTNERSHIP_STATUS: Final = (
+    "case when {t}.status = 'OFFERED' and {t}.expires_at <= :now then 'EXPIRED' else {t}.status end"
+)
+PARTNERSHIP_IS_OFFERED: Final = "({t}.status = 'OFFERED' and {t}.expires_at > :now)"
+GRANT_STATUS: Final = "case when {t}.status = 'ENABLED' and {t}.expires_at <= :now then 'EXPIRED' else {t}.status end"
+
+# ── whose places a seat has ──
+
+_MY_ACCOUNTS: Final = (
+    "{among}select p_.account_id from staff_member p_ where p_.user_id = :user and p_.removed_at is null{end}"
+)
+_CONNECTED_ACCOUNTS: Final = (
+    "{among}select p_.account_id from access_grant p_"
+    " where p_.partner_id = :partner and p_.status <> 'DISCONNECTED'{end}"
+)
+_CLIENTS_EVER: Final = (
+    "{among}select p_.client_id from partnership p_"
+    " where p_.partner_id = :partner and p_.status in ('ACTIVE', 'ENDED'){end}"
+)
+_CLIENTS_NOW: Final = (
+    "{among}select p_.client_id from partnership p_ where p_.partner_id = :partner and p_.status = 'ACTIVE'{end}"
+)
+_PARTNERS_EVER: Final = "{among}select p_.partner_id from partnership p_ where p_.client_id = :client{end}"
+# What is offered shows only while the question stands; what was accepted until it is released.
+_IS_LENT: Final = (
+    "{t}.released_at is null and ({t}.assigned_at is not null or exists (select 1 from proposal q_"
+    " where q_.id = {t}.proposal_id and q_.status = 'PENDING' and q_.expires_at > :now))"
+)
+_LENT_TO_MY_CLIENT: Final = (
+    "{among}select l_.contact_id from assigned_contact l_ join partnership p_ on p_.id = l_.partnership_id"
+    " where p_.client_id = :client and " + _IS_LENT.replace("{t}", "l_") + "{end}"
+)
+
+# ── TABLE: which rows of a table a side sees ──
+
+VISIBLE: Final[Mapping[str, Mapping[Side, str]]] = {
+    "Partner": {
+        Side.VENDOR: EVERY_ROW,
+        Side.PARTNER: "{t}.id = :partner",
+        Side.CLIENT: "{t}.id " + _PARTNERS_EVER,
+    },
+    "PartnerMember": {
+        Side.VENDOR: "{t}.removed_at is null",
+        Side.PARTNER: "({t}.partner_id = :partner and {t}.removed_at is null)",
+        Side.CLIENT: NO_ROW,
+    },
+    # A partner that has only offered learns nothing of the client: who it is shows when the client has accepted.
+    "Client": {
+        Side.VENDOR: EVERY_ROW,
+        Side.PARTNER: "{t}.id " + _CLIENTS_EVER,
+        Side.CLIENT: "{t}.id = :client",
+    },
+    "Account": {
+        Side.VENDOR: EVERY_ROW,
+        Side.PARTNER: "{t}.id " + _CONNECTED_ACCOUNTS,
+        Side.CLIENT: "({t}.client_id = :client and {t}.id " + _MY_ACCOUNTS + ")",
+    },
+    "StaffMember": {
+        Side.VENDOR: "{t}.removed_at is null",
+        Side.PARTNER: (
+            "({t}.removed_at is null and {t}.account_id {among}select p_.account_id from access_grant p_"
+            " where p_.partner_id = :partner and p_.status = 'ENABLED'"
+            " and (p_.expires_at is null or p_.expires_at > :now){end})"
+        ),
+        Side.CLIENT: "({t}.removed_at is null and {t}.account_id " + _MY_ACCOUNTS + ")",
+    },
+    "Contact": {
+        Side.VENDOR: EVERY_ROW,
+        Side.PARTNER: "({t}.partner_id = :partner or {t}.client_id " + _CLIENTS_NOW + ")",
+        Side.CLIENT: "({t}.client_id = :client or {t}.id " + _LENT_TO_MY_CLIENT + ")",
+    },
+    "Partnership": {
+        Side.VENDOR: EVERY_ROW,
+        Side.PARTNER: "{t}.partner_id = :partner",
+        Side.CLIENT: "{t}.client_id = :client",
+    },
+    "AssignedContact": {
+        Side.VENDOR: "(" + _IS_LENT + ")",
+        Side.PARTNER: (
+            "({t}.partnership_id {among}select p_.id from partnership p_ where p_.partner_id = :partner{end}"
+            " and " + _IS_LENT + ")"
+        ),
+        Side.CLIENT: (
+            "({t}.partnership_id {among}select p_.id from partnership p_ where p_.client_id = :client{end}"
+            " and " + _IS_LENT + ")"
+        ),
+    },
+    # A draft is its own side's; the vendor sees what was sent.
+    "Proposal": {
+        Side.VENDOR: "{t}.status <> 'DRAFT'",
+        Side.PARTNER: (
+            "({t}.from_partner_id = :partner"
+            " or {t}.status <> 'DRAFT' and ({t}.to_partner_id = :partner or {t}.partner_id = :partner))"
+        ),
+        Side.CLIENT: (
+            "({t}.from_client_id = :client or {t}.status <> 'DRAFT' and ({t}.to_client_id = :client"
+            " or {t}.kind = 'INVITE' and {t}.decided_by_id = :user or {t}.account_id " + _MY_ACCOUNTS + "))"
+        ),
+    },
+    "AccessGrant": {
+        Side.VENDOR: EVERY_ROW,
+        Side.PARTNER: "{t}.partner_id = :partner",
+        Side.CLIENT: "{t}.account_id " + _MY_ACCOUNTS,
+    },
+    "Event": {
+        Side.VENDOR: EVERY_ROW,
+        Side.PARTNER: "({t}.partner_id = :partner and {t}.visible_to in ('BOTH', 'PARTNER'))",
+        Side.CLIENT: "({t}.client_id = :client and {t}.visible_to in ('BOTH', 'CLIENT'))",
+    },
+    # Asked for by id. On the rows that name them, users show without a predicate: whoever sees a row sees its people.
+    "User": {
+        Side.VENDOR: EVERY_ROW,
+        Side.PARTNER: (
+            "({t}.id = :user or {t}.id {among}select p_.user_id from partner_member p_"
+            " where p_.partner_id = :partner and p_.removed_at is null{end})"
+        ),
+        Side.CLIENT: (
+            "({t}.id = :user or {t}.id {among}select q_.user_id from staff_member q_"
+            " where q_.removed_at is null and q_.account_id " + _MY_ACCOUNTS + "{end})"
+        ),
+    },
+    "Seat": dict.fromkeys(Side, "({t}.user_id = :user and {t}.ended_at is null)"),
+    "Session": dict.fromkeys(Side, "({t}.user_id = :user and {t}.ended_at is null and {t}.expires_at > :now)"),
+}
+
+# ── TABLE: which roles may do what ──
+
+
+class Permission(StrEnum):
+    """What a seat may be allowed to do: one word with the verb, the mutation and the event."""
+
+    @staticmethod
+    def _generate_next_value_(name: str, start: int, count: int, last_values: list[str]) -> str:  # noqa: ARG004
+        return name
+
+    SIGN_IN = auto()
+    SIGN_IN_LINK_SEND = auto()
+    SIGN_IN_WITH_LINK = auto()
+    SEAT_TAKE = auto()
+    SIGN_OUT = auto()
+    SESSION_END = auto()
+    PASSWORD_CHANGE = auto()
+
+    INVITE_ACCEPT = auto()
+    INVITE_DECLINE = auto()
+    INVITE_WITHDRAW = auto()
+    INVITE_REMIND = auto()
+
+    # Of any kind; the kind's own permission follows.
+    PROPOSAL_ACCEPT = auto()
+    PROPOSAL_DECLINE = auto()
+    PROPOSAL_WITHDRAW = auto()
+    PROPOSAL_REMIND = auto()
+
+    PARTNERSHIP_OFFER = auto()
+    OFFER_ACCEPT = auto()
+    OFFER_DECLINE = auto()
+    OFFER_WITHDRAW = auto()
+    OFFER_REMIND = auto()
+
+    PARTNER_CREATE = auto()
+    PARTNER_UPDATE = auto()
+    CLIENT_CREATE = auto()
+    CLIENT_UPDATE = auto()
+    CONTACT_CREATE = auto()
+    CONTACT_UPDATE = auto()
+
+
+_ANYBODY: Final = frozenset({Role.PUBLIC})
+_SIGNED_IN: Final = frozenset({Role.USER})
+_VENDOR: Final = frozenset({Role.ADMIN})
+_PARTNERS: Final = frozenset({Role.PARTNER})
+_OWNERS: Final = frozenset({Role.ACCOUNT_OWNER})
+
+ALLOWED: Final[Mapping[Permission, frozenset[Role]]] = {
+    Permission.SIGN_IN: _ANYBODY,
+    Permission.SIGN_IN_LINK_SEND: _ANYBODY,
+    Permission.SIGN_IN_WITH_LINK: _ANYBODY,
+    Permission.SEAT_TAKE: _SIGNED_IN,
+    Permission.SIGN_OUT: _SIGNED_IN,
+    Permission.SESSION_END: _SIGNED_IN,
+    Permission.PASSWORD_CHANGE: _SIGNED_IN,
+    # By the e-mailed link alone: whoever it was sent to may have no seat yet.
+    Permission.INVITE_ACCEPT: _ANYBODY,
+    Permission.INVITE_DECLINE: _ANYBODY,
+    Permission.INVITE_WITHDRAW: _VENDOR | _PARTNERS,
+    Permission.INVITE_REMIND: _VENDOR | _PARTNERS,
+    Permission.PROPOSAL_ACCEPT: _SIGNED_IN,
+    Permission.PROPOSAL_DECLINE: _SIGNED_IN,
+    Permission.PROPOSAL_WITHDRAW: _SIGNED_IN,
+    Permission.PROPOSAL_REMIND: _SIGNED_IN,
+    # Only a partner offers, and only an account's owner answers: never the vendor for either (mission 1.1).
+    Permission.PARTNERSHIP_OFFER: _PARTNERS,
+    Permission.OFFER_ACCEPT: _OWNERS,
+    Permission.OFFER_DECLINE: _OWNERS,
+    Permission.OFFER_WITHDRAW: _PARTNERS,
+    Permission.OFFER_REMIND: _PARTNERS,
+    Permission.PARTNER_CREATE: _VENDOR,
+    Permission.PARTNER_UPDATE: _VENDOR | {Role.PARTNER_ADMIN},
+    Permission.CLIENT_CREATE: _VENDOR,
+    Permission.CLIENT_UPDATE: _VENDOR | _OWNERS,
+    Permission.CONTACT_CREATE: _VENDOR | _PARTNERS | {Role.CLIENT},
+    Permission.CONTACT_UPDATE: _VENDOR | _PARTNERS | {Role.CLIENT},
+}
+
+
+# ── TABLE: what somebody may do in an account (mission 1.7) ──
+
+_FOUR: Final = frozenset(
+    {
+        Capability.VIEW_ACCOUNT,
+        Capability.MANAGE_PROJECTS,
+        Capability.MANAGE_CONTACTS,
+        Capability.MANAGE_STAFF,
+    }
+)
+
+CAPABILITIES: Final[Mapping[SecurityRole, frozenset[Capability]]] = {
+    SecurityRole.ACCOUNT_OWNER: frozenset(Capability),
+    SecurityRole.MANAGER: _FOUR | {Capability.VIEW_ACTIVITY_HISTORY},
+    SecurityRole.STAFF: frozenset({Capability.VIEW_ACCOUNT, Capability.MANAGE_PROJECTS}),
+}
+PARTNER_CAPABILITIES: Final = _FOUR
+
+
+def require(permission: Permission, *, by: Seat) -> None:
+    """Refuse FORBIDDEN what none of the seat's roles is allowed to do."""
+    if by.roles.isdisjoint(ALLOWED[permission]):
+        raise errors.Refusal(UserErrorCode.FORBIDDEN, "Your role does not allow this.")
+
+
+# ── rows among those that a seat sees ──
+
+
+async def find(model: type[MODEL], row_id: str, *path: str, by: Seat) -> MODEL:
+    """Return the row; NOT_FOUND at `path` where there is none or the seat does not see it."""
+    [row] = await find_all(model, [row_id], *path, by=by)
+    return row
+
+
+async def find_all(model: type[MODEL], row_ids: Iterable[str], *path: str, by: Seat) -> list[MODEL]:
+    """Return the rows in the order of their ids, each once; NOT_FOUND at `path` unless the seat sees all of them."""
+    wanted = sorted(set(row_ids))
+    if not wanted:
+        return []
+    connection = get_connection("default")
+    statement, values = sql.bind(
+        f"select {{t}}.* from {model._meta.db_table} {{t}} where {{t}}.id {{within}}:ids{{end_within}}"
+        f" and {VISIBLE[model.__name__][by.side]} order by {{t}}.id",
+        {"ids": wanted, "partner": by.partner_id, "client": by.client_id, "user": by.user_id, "now": clock.now()},
+        sql.Dialect(connection.capabilities.dialect),
+        t="o_",
+    )
+    rows: list[MODEL] = await connection.executor_class(model=model, db=connection).execute_select(statement, values)
+    if len(rows) != len(wanted):
+        raise errors.not_found(_words(model), *path)
+    return rows
+
+
+def _words(model: type[Model]) -> str:
+    return re.sub(r"(?<!^)([A-Z])", r" \1", model.__name__).lower()

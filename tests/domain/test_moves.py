@@ -1,0 +1,179 @@
+import itertools
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from domain import moves, policy
+from models.enums import (
+    PartnershipStatus,
+    ProposalAction,
+    ProposalKind,
+    ProposalStatus,
+    Role,
+    Side,
+)
+from outbox import routes
+
+NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
+
+# The law, written down a second time: who changes it, changes both.
+PROPOSAL = """
+PARTNERSHIP_OFFER offer    -       -> PENDING   ASKING PARTNERSHIP_OFFER partnership.offered   -
+PARTNERSHIP_OFFER accept   PENDING -> ACCEPTED  ASKED  OFFER_ACCEPT      partnership.accepted  ACCEPT
+PARTNERSHIP_OFFER decline  PENDING -> DECLINED  ASKED  OFFER_DECLINE     partnership.declined  DECLINE
+PARTNERSHIP_OFFER withdraw PENDING -> WITHDRAWN ASKING OFFER_WITHDRAW    partnership.withdrawn WITHDRAW
+PARTNERSHIP_OFFER remind   PENDING -> PENDING   ASKING OFFER_REMIND      partnership.reminded  REMIND
+PARTNERSHIP_OFFER expire   PENDING -> EXPIRED   TIME   -                 partnership.expired   -
+INVITE            send     -       -> PENDING   ASKING -                 invite.sent           -
+INVITE            accept   PENDING -> ACCEPTED  HOLDER INVITE_ACCEPT     invite.accepted       -
+INVITE            decline  PENDING -> DECLINED  HOLDER INVITE_DECLINE    invite.declined       -
+INVITE            withdraw PENDING -> WITHDRAWN ASKING INVITE_WITHDRAW   invite.withdrawn      WITHDRAW
+INVITE            remind   PENDING -> PENDING   ASKING INVITE_REMIND     invite.reminded       REMIND
+INVITE            expire   PENDING -> EXPIRED   TIME   -                 invite.expired        -
+INVITE            cancel   PENDING -> CANCELLED CAUSE  -                 -                     -
+"""
+PARTNERSHIP = """
+offer    -       -> OFFERED   ASKING PARTNERSHIP_OFFER partnership.offered   -
+accept   OFFERED -> ACTIVE    ASKED  OFFER_ACCEPT      partnership.accepted  -
+decline  OFFERED -> DECLINED  ASKED  OFFER_DECLINE     partnership.declined  -
+withdraw OFFERED -> WITHDRAWN ASKING OFFER_WITHDRAW    partnership.withdrawn -
+expire   OFFERED -> EXPIRED   TIME   -                 partnership.expired   -
+"""
+
+
+EVERY: list[moves.ProposalMove | moves.PartnershipMove] = [
+    *itertools.chain.from_iterable(moves.PROPOSAL.values()),
+    *moves.PARTNERSHIP,
+]
+
+
+def written(row: moves.ProposalMove | moves.PartnershipMove) -> list[str]:
+    sources = "|".join(sorted(row.sources)) or "-"
+    rest = [row.party.name, row.permission or "-", row.topic or "-", row.action or "-"]
+    return [row.verb, sources, "->", row.target, *rest]
+
+
+def lines(table: str) -> list[list[str]]:
+    return [line.split() for line in table.strip().splitlines()]
+
+
+def test_the_moves_of_proposals_are_those_of_the_law() -> None:
+    assert [[kind, *written(row)] for kind, rows in moves.PROPOSAL.items() for row in rows] == lines(PROPOSAL)
+
+
+def test_the_moves_of_partnerships_are_those_of_the_law() -> None:
+    assert [written(row) for row in moves.PARTNERSHIP] == lines(PARTNERSHIP)
+
+
+def test_every_final_status_is_final() -> None:
+    every = [row for rows in moves.PROPOSAL.values() for row in rows]
+    assert {source for row in every for source in row.sources} == {ProposalStatus.PENDING}
+
+
+def test_a_partnership_moves_as_its_offer_does() -> None:
+    offers = {
+        row.verb: (row.party, row.permission, row.topic) for row in moves.PROPOSAL[ProposalKind.PARTNERSHIP_OFFER]
+    }
+    del offers["remind"]
+    assert {row.verb: (row.party, row.permission, row.topic) for row in moves.PARTNERSHIP} == offers
+
+
+def test_every_move_announces_a_topic_that_is_described_and_routed() -> None:
+    announced = {row.topic for row in EVERY if row.topic}
+    assert announced <= set(moves.TOPICS)
+    assert set(routes.TABLE) == set(moves.TOPICS)
+
+
+def test_5_1_access_and_security_cannot_be_muted() -> None:
+    assert {name for name, topic in moves.TOPICS.items() if not topic.mutable} == {
+        "grant.connected",
+        "admin.created",
+        "session.started",
+        "sign_in.link_requested",
+        "password.changed",
+    }
+
+
+@pytest.mark.parametrize("topic", moves.TOPICS)
+@pytest.mark.parametrize("side", [*Side, None])
+def test_every_event_is_told_in_one_sentence(topic: str, side: Side | None) -> None:
+    sentence = moves.summary(topic, side)
+    assert sentence[0].isupper()
+    assert sentence.endswith(".")
+    assert "{" not in sentence
+
+
+def test_a_summary_names_the_side() -> None:
+    assert moves.summary("partnership.accepted", Side.CLIENT) == "The client accepted the offer."
+
+
+@pytest.mark.parametrize("status", ProposalStatus)
+@pytest.mark.parametrize(("waits", "is_over"), [(timedelta(microseconds=1), False), (timedelta(0), True)])
+def test_5_1a_only_a_pending_one_expires_from_its_second_on(
+    status: ProposalStatus, waits: timedelta, *, is_over: bool
+) -> None:
+    expected = ProposalStatus.EXPIRED if is_over and status is ProposalStatus.PENDING else status
+    assert moves.proposal_status(status, NOON + waits, NOON) is expected
+
+
+def test_a_draft_without_a_time_does_not_expire() -> None:
+    assert moves.proposal_status(ProposalStatus.DRAFT, None, NOON) is ProposalStatus.DRAFT
+
+
+SEATS = [
+    frozenset({Role.PUBLIC, Role.USER}),
+    frozenset({Role.PUBLIC, Role.USER, Role.ADMIN}),
+    frozenset({Role.PUBLIC, Role.USER, Role.PARTNER}),
+    frozenset({Role.PUBLIC, Role.USER, Role.PARTNER, Role.PARTNER_ADMIN}),
+    frozenset({Role.PUBLIC, Role.USER, Role.CLIENT}),
+    frozenset({Role.PUBLIC, Role.USER, Role.CLIENT, Role.ACCOUNT_OWNER}),
+]
+SIDES = [(False, False), (True, False), (False, True)]
+
+
+@pytest.mark.parametrize("kind", ProposalKind)
+@pytest.mark.parametrize("status", ProposalStatus)
+def test_the_buttons_of_every_seat_in_every_state(kind: ProposalKind, status: ProposalStatus) -> None:
+    for roles, (is_own_side, is_other_side) in itertools.product(SEATS, SIDES):
+        expected: list[ProposalAction] = []
+        if status is ProposalStatus.PENDING:
+            if kind is ProposalKind.PARTNERSHIP_OFFER and is_own_side and Role.PARTNER in roles:
+                expected = [ProposalAction.WITHDRAW, ProposalAction.REMIND]
+            if kind is ProposalKind.PARTNERSHIP_OFFER and is_other_side and Role.ACCOUNT_OWNER in roles:
+                expected = [ProposalAction.ACCEPT, ProposalAction.DECLINE]
+            if kind is ProposalKind.INVITE and is_own_side and roles & {Role.PARTNER, Role.ADMIN}:
+                expected = [ProposalAction.WITHDRAW, ProposalAction.REMIND]
+        assert (
+            moves.proposal_actions(kind, status, is_own_side=is_own_side, is_other_side=is_other_side, roles=roles)
+            == expected
+        )
+
+
+@pytest.mark.parametrize(
+    ("company", "partner", "client", "asks", "is_asked"),
+    [
+        ("partner_a", "partner_a", None, True, True),
+        ("partner_a", "partner_b", None, False, False),
+        ("client_a", None, "client_a", True, True),
+        ("client_a", "partner_a", None, False, False),
+        # The vendor asks in no company's name, and is never asked.
+        (None, None, None, True, False),
+        (None, "partner_a", None, False, False),
+        ("partner_a", None, None, False, False),
+    ],
+)
+def test_a_side_is_a_company_or_the_vendor(
+    company: str | None, partner: str | None, client: str | None, *, asks: bool, is_asked: bool
+) -> None:
+    assert moves.is_own_side(company, partner, client) is asks
+    assert moves.is_other_side(company, partner, client) is is_asked
+
+
+def test_every_permission_of_a_move_has_its_roles() -> None:
+    asked = {row.permission for row in EVERY if row.permission}
+    assert asked <= set(policy.ALLOWED)
+
+
+def test_every_partnership_status_but_its_end_is_reached() -> None:
+    reached = {row.target for row in moves.PARTNERSHIP}
+    assert reached == set(PartnershipStatus) - {PartnershipStatus.ENDED}

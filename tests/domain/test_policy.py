@@ -1,0 +1,138 @@
+import itertools
+
+import pytest
+
+import models
+from domain import policy
+from domain.errors import Refusal
+from domain.policy import Permission
+from domain.seats import Seat
+from models.enums import Capability, PartnershipStatus, Role, SecurityRole, Side, UserErrorCode
+from tests import given
+from tests.domain.refusals import columns, refused
+
+# The law, written down a second time: who changes it, changes both.
+MATRIX = """
+                      PUBLIC USER ADMIN PARTNER PARTNER_ADMIN CLIENT ACCOUNT_OWNER
+SIGN_IN               x      .    .     .       .             .      .
+SIGN_IN_LINK_SEND     x      .    .     .       .             .      .
+SIGN_IN_WITH_LINK     x      .    .     .       .             .      .
+SEAT_TAKE             .      x    .     .       .             .      .
+SIGN_OUT              .      x    .     .       .             .      .
+SESSION_END           .      x    .     .       .             .      .
+PASSWORD_CHANGE       .      x    .     .       .             .      .
+INVITE_ACCEPT         x      .    .     .       .             .      .
+INVITE_DECLINE        x      .    .     .       .             .      .
+INVITE_WITHDRAW       .      .    x     x       .             .      .
+INVITE_REMIND         .      .    x     x       .             .      .
+PROPOSAL_ACCEPT       .      x    .     .       .             .      .
+PROPOSAL_DECLINE      .      x    .     .       .             .      .
+PROPOSAL_WITHDRAW     .      x    .     .       .             .      .
+PROPOSAL_REMIND       .      x    .     .       .             .      .
+PARTNERSHIP_OFFER     .      .    .     x       .             .      .
+OFFER_ACCEPT          .      .    .     .       .             .      x
+OFFER_DECLINE         .      .    .     .       .             .      x
+OFFER_WITHDRAW        .      .    .     x       .             .      .
+OFFER_REMIND          .      .    .     x       .             .      .
+PARTNER_CREATE        .      .    x     .       .             .      .
+PARTNER_UPDATE        .      .    x     .       x             .      .
+CLIENT_CREATE         .      .    x     .       .             .      .
+CLIENT_UPDATE         .      .    x     .       .             .      x
+CONTACT_CREATE        .      .    x     x       .             x      .
+CONTACT_UPDATE        .      .    x     x       .             x      .
+"""
+HEAD, *ROWS = (line.split() for line in MATRIX.strip().splitlines())
+EXPECTED = {row[0]: {role for role, mark in zip(HEAD, row[1:], strict=True) if mark == "x"} for row in ROWS}
+
+
+def seat(*roles: Role) -> Seat:
+    return Seat(
+        id="seat_1",
+        user_id="user_1",
+        side=Side.VENDOR,
+        roles=frozenset(roles),
+        partner_id=None,
+        client_id=None,
+        version=1,
+        session_id="session_1",
+        token_hash="",
+    )
+
+
+def test_the_permissions_are_those_of_the_law() -> None:
+    assert {permission.value: set(roles) for permission, roles in policy.ALLOWED.items()} == EXPECTED
+    assert set(HEAD) == set(Role)
+    assert set(policy.ALLOWED) == set(Permission)
+
+
+@pytest.mark.parametrize(("permission", "role"), list(itertools.product(Permission, Role)))
+def test_every_permission_is_required_of_every_role(permission: Permission, role: Role) -> None:
+    if role in EXPECTED[permission]:
+        policy.require(permission, by=seat(role))
+        return
+    with pytest.raises(Refusal) as caught:
+        policy.require(permission, by=seat(role))
+    assert caught.value.code is UserErrorCode.FORBIDDEN
+
+
+def test_1_7_capabilities_are_those_of_the_law() -> None:
+    four = {
+        Capability.VIEW_ACCOUNT,
+        Capability.MANAGE_PROJECTS,
+        Capability.MANAGE_CONTACTS,
+        Capability.MANAGE_STAFF,
+    }
+    expected = {
+        SecurityRole.ACCOUNT_OWNER: four
+        | {
+            Capability.ACCEPT_PARTNER_INVITES,
+            Capability.CHANGE_OWNER,
+            Capability.VIEW_ACTIVITY_HISTORY,
+            Capability.CHANGE_SUBSCRIPTION,
+            Capability.CANCEL_ACCOUNT,
+        },
+        SecurityRole.MANAGER: four | {Capability.VIEW_ACTIVITY_HISTORY},
+        SecurityRole.STAFF: {Capability.VIEW_ACCOUNT, Capability.MANAGE_PROJECTS},
+    }
+    assert dict(policy.CAPABILITIES) == expected
+    assert set(policy.PARTNER_CAPABILITIES) == four
+
+
+@pytest.mark.usefixtures("database")
+class TestRows:
+    async def test_own_rows_are_found(self) -> None:
+        partner = await given.partner()
+        found = await policy.find(models.Partner, partner.id, by=await given.member(partner))
+        assert columns(found) == columns(await models.Partner.get(id=partner.id))
+
+    async def test_a_foreign_row_and_a_missing_one_are_not_found_in_the_same_words(self) -> None:
+        member = await given.member(await given.partner())
+        foreign = await given.partner("Southwind")
+        with pytest.raises(Refusal) as of_foreign:
+            await policy.find(models.Partner, foreign.id, "partnerId", by=member)
+        with pytest.raises(Refusal) as of_missing:
+            await policy.find(models.Partner, "partner_none", "partnerId", by=member)
+        assert of_foreign.value.args == of_missing.value.args
+        assert of_foreign.value.args == (UserErrorCode.NOT_FOUND, "There is no such partner.", "partnerId")
+
+    async def test_several_rows_come_in_the_order_of_their_ids_each_once(self) -> None:
+        partner = await given.partner()
+        contacts = [await given.contact(partner, name) for name in ("Grace", "Ada", "Edsger")]
+        ids = sorted(contact.id for contact in contacts)
+        found = await policy.find_all(models.Contact, [*reversed(ids), ids[0]], by=await given.member(partner))
+        assert [contact.id for contact in found] == ids
+
+    async def test_of_several_rows_one_that_is_foreign_is_enough_for_none(self) -> None:
+        partner = await given.partner()
+        own, foreign = await given.contact(partner), await given.contact(await given.partner("Southwind"))
+        by = await given.member(partner)
+        async with refused(UserErrorCode.NOT_FOUND, "contactIds"):
+            await policy.find_all(models.Contact, [own.id, foreign.id], "contactIds", by=by)
+
+    async def test_a_former_partner_no_longer_finds_the_clients_contacts(self) -> None:
+        partner, client = await given.partner(), await given.client()
+        contact = await given.contact(client)
+        await given.partnership(partner, client, PartnershipStatus.ENDED)
+        by = await given.member(partner)
+        async with refused(UserErrorCode.NOT_FOUND):
+            await policy.find(models.Contact, contact.id, by=by)
