@@ -1,0 +1,277 @@
+"""One function a mail: it loads what the mail says, as it is when the mail leaves, and composes it.
+
+A mail that asks for an answer is sent only while the answer still counts: raises OutdatedError otherwise.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+from typing import Final, Protocol
+
+import settings
+from domain import tokens
+from mailer import letters
+from mailer.letters import Letter
+from models.access_grant import AccessGrant
+from models.enums import AccessStatus, ProposalStatus
+from models.event import Event
+from models.link import Link
+from models.mail import Mail
+from models.partnership import AssignedContact, Partnership
+from models.proposal import Proposal
+
+
+class OutdatedError(Exception):
+    """What the mail asks for was answered, replaced or has ended: nobody is to get it any more."""
+
+
+async def build(mail_id: str, now: datetime) -> Letter:
+    """Make the mail of a row. Raises OutdatedError, and letters.UndeliverableError for an address that is none."""
+    mail = await Mail.get(id=mail_id).select_related("event", "link", "link__proposal")
+    if mail.link is not None:
+        _require_open_link(mail.link, now)
+    return await MESSAGES[mail.template](mail, now)
+
+
+def _require_open_link(link: Link, now: datetime) -> None:
+    if link.used_at is not None or link.replaced_at is not None or link.expires_at <= now:
+        raise OutdatedError
+    if link.proposal is not None:
+        _require_open(link.proposal, now)
+
+
+def _require_open(proposal: Proposal, now: datetime) -> None:
+    if proposal.status is not ProposalStatus.PENDING or proposal.expires_at is None or proposal.expires_at <= now:
+        raise OutdatedError
+
+
+# ── partnerships ──
+
+
+async def partnership_offered(mail: Mail, now: datetime) -> Letter:
+    """Ask an account owner, or by a link whoever has the address, to answer an offer."""
+    return await _ask_for_partnership(mail, now)
+
+
+async def partnership_reminded(mail: Mail, now: datetime) -> Letter:
+    """Ask the same people once more."""
+    return await _ask_for_partnership(mail, now)
+
+
+async def partnership_accepted(mail: Mail, _: datetime) -> Letter:
+    """Tell the proposer; by now the client's name is the partner's to know."""
+    offer, partnership = await _offer(mail)
+    grants = AccessGrant.filter(partnership_id=partnership.id).exclude(status=AccessStatus.DISCONNECTED)
+    return letters.compose(
+        mail,
+        url=_page(partnership),
+        partner=partnership.partner.name,
+        client=_name(partnership.client) or _asked(offer),
+        decider=_name(offer.decided_by),
+        title=partnership.title,
+        accounts=await grants.count(),
+    )
+
+
+async def partnership_declined(mail: Mail, _: datetime) -> Letter:
+    """Tell the proposer, in the client's words; who the client is stays as unknown as it was."""
+    offer, partnership = await _offer(mail)
+    return letters.compose(
+        mail, url=_page(partnership), quote=offer.comment, comment=offer.comment, **_outcome(offer, partnership)
+    )
+
+
+async def partnership_expired(mail: Mail, _: datetime) -> Letter:
+    """Tell the proposer that nobody answered."""
+    offer, partnership = await _offer(mail)
+    return letters.compose(mail, url=_page(partnership), until=offer.expires_at, **_outcome(offer, partnership))
+
+
+async def partnership_withdrawn_for_you(mail: Mail, _: datetime) -> Letter:
+    """Tell the proposer that somebody else of the partner, or the vendor, withdrew the offer."""
+    offer, partnership = await _offer(mail)
+    decider = _name(offer.decided_by)
+    return letters.compose(mail, url=_page(partnership), decider=decider, **_outcome(offer, partnership))
+
+
+async def partnership_withdrawn(mail: Mail, _: datetime) -> Letter:
+    """Tell whoever was asked."""
+    offer, partnership = await _offer(mail)
+    return letters.compose(
+        mail, partner=partnership.partner.name, client=_name(offer.to_client), title=partnership.title
+    )
+
+
+async def _ask_for_partnership(mail: Mail, now: datetime) -> Letter:
+    offer, partnership = await _offer(mail)
+    _require_open(offer, now)
+    return letters.compose(
+        mail,
+        url=_link_url(mail.link) if mail.link else _page(partnership),
+        quote=offer.message,
+        partner=partnership.partner.name,
+        proposer=_name(offer.proposed_by),
+        client=_name(offer.to_client),
+        title=partnership.title,
+        description=partnership.description,
+        region=partnership.region,
+        starts_on=partnership.starts_on,
+        contacts=await AssignedContact.filter(proposal_id=offer.id).count(),
+        offered_at=offer.proposed_at,
+        until=offer.expires_at,
+    )
+
+
+async def _offer(mail: Mail) -> tuple[Proposal, Partnership]:
+    offer = await Proposal.get(id=_event(mail).proposal_id).select_related(
+        "proposed_by", "decided_by", "to_client", "partnership", "partnership__partner", "partnership__client"
+    )
+    if offer.partnership is None:
+        raise LookupError(f"{offer.id} offers no partnership")
+    return offer, offer.partnership
+
+
+def _asked(offer: Proposal) -> str | None:
+    """Whom the offer went to as the proposer wrote it; null where a client was picked by its id."""
+    return offer.client_name or offer.email
+
+
+def _outcome(offer: Proposal, partnership: Partnership) -> dict[str, str | None]:
+    return {"partner": partnership.partner.name, "title": partnership.title, "asked": _asked(offer)}
+
+
+# ── invites ──
+
+
+async def invite_sent(mail: Mail, _: datetime) -> Letter:
+    """Bring a person in, by the link."""
+    return await _ask_to_join(mail)
+
+
+async def invite_reminded(mail: Mail, _: datetime) -> Letter:
+    """Ask the same person once more; an older mail's link may have been replaced by this one's."""
+    return await _ask_to_join(mail)
+
+
+async def invite_accepted(mail: Mail, _: datetime) -> Letter:
+    """Tell the inviter."""
+    invite = await _invite(mail)
+    return letters.compose(mail, kind=invite.invite_kind, **_answered(invite))
+
+
+async def invite_declined(mail: Mail, _: datetime) -> Letter:
+    """Tell the inviter, in the invited person's words."""
+    invite = await _invite(mail)
+    return letters.compose(mail, quote=invite.comment, comment=invite.comment, **_answered(invite))
+
+
+async def invite_expired(mail: Mail, _: datetime) -> Letter:
+    """Tell the inviter that nobody answered."""
+    invite = await _invite(mail)
+    return letters.compose(mail, until=invite.expires_at, **_answered(invite))
+
+
+async def _ask_to_join(mail: Mail) -> Letter:
+    invite = await _invite(mail)
+    return letters.compose(
+        mail,
+        url=_link_url(_link(mail)),
+        quote=invite.message,
+        kind=invite.invite_kind,
+        place=_place(invite),
+        inviter=_name(invite.proposed_by),
+        company=_company(invite),
+        invited_at=invite.proposed_at,
+        until=invite.expires_at,
+    )
+
+
+async def _invite(mail: Mail) -> Proposal:
+    return await Proposal.get(id=_event(mail).proposal_id).select_related(
+        "proposed_by", "decided_by", "from_partner", "from_client", "partner", "account__client"
+    )
+
+
+def _company(invite: Proposal) -> str:
+    return _name(invite.from_partner) or _name(invite.from_client) or settings.load().vendor_name
+
+
+def _place(invite: Proposal) -> str:
+    place = _name(invite.partner) or _name(invite.account and invite.account.client)
+    if place is None:
+        raise LookupError(f"{invite.id} leads nowhere")
+    return place
+
+
+def _answered(invite: Proposal) -> dict[str, str | None]:
+    invited = _name(invite.decided_by) or invite.name or invite.email
+    return {"invited": invited, "address": invite.email, "place": _place(invite)}
+
+
+# ── signing in ──
+
+
+async def sign_in_link_requested(mail: Mail, _: datetime) -> Letter:
+    """Hand out the one-time link that somebody asked for."""
+    link = _link(mail)
+    return letters.compose(mail, url=_link_url(link), until=link.expires_at)
+
+
+async def password_changed(mail: Mail, _: datetime) -> Letter:
+    """Tell a person that the way into their sign-in is another now."""
+    return letters.compose(mail, at=_event(mail).at)
+
+
+# ── what mails have in common ──
+
+
+class Named(Protocol):
+    """A company, a person, a place."""
+
+    name: str
+
+
+def _name(row: Named | None) -> str | None:
+    return None if row is None else row.name
+
+
+def _link_url(link: Link) -> str:
+    return f"{settings.load().links_url}/l/{tokens.of_link(link)}"
+
+
+def _page(partnership: Partnership) -> str:
+    """Lead to the partnership in the portal; where there is none, to where this server is asked by hand."""
+    config = settings.load()
+    return f"{config.portal_url}/partnerships/{partnership.id}" if config.portal_url else f"{config.public_url}/graphql"
+
+
+def _event(mail: Mail) -> Event:
+    if mail.event is None:
+        raise LookupError(f"{mail.id} tells of no event")
+    return mail.event
+
+
+def _link(mail: Mail) -> Link:
+    if mail.link is None:
+        raise LookupError(f"{mail.id} has no link")
+    return mail.link
+
+
+Message = Callable[[Mail, datetime], Awaitable[Letter]]
+
+# TABLE: a mail's template → the function that makes it.
+MESSAGES: Final[Mapping[str, Message]] = {
+    "partnership-offered": partnership_offered,
+    "partnership-reminded": partnership_reminded,
+    "partnership-accepted": partnership_accepted,
+    "partnership-declined": partnership_declined,
+    "partnership-expired": partnership_expired,
+    "partnership-withdrawn": partnership_withdrawn,
+    "partnership-withdrawn-for-you": partnership_withdrawn_for_you,
+    "invite-sent": invite_sent,
+    "invite-reminded": invite_reminded,
+    "invite-accepted": invite_accepted,
+    "invite-declined": invite_declined,
+    "invite-expired": invite_expired,
+    "sign-in-link-requested": sign_in_link_requested,
+    "password-changed": password_changed,
+}

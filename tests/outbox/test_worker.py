@@ -1,0 +1,630 @@
+"""How mails leave: claimed by one slot, delivered outside any transaction, marked; tried again until they arrive."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from types import ModuleType
+
+import asyncpg
+import pytest
+from structlog.testing import capture_logs
+from tortoise.transactions import in_transaction
+
+import settings
+from domain import changes, identity, proposals
+from domain import clock as the_clock
+from mailer import messages
+from mailer.letters import Letter
+from models import database as databases
+from models.enums import LinkPurpose, MailStatus, ProposalStatus
+from models.link import Link
+from models.mail import Mail
+from models.proposal import Proposal
+from models.sql import Dialect
+from outbox import relay, worker
+from outbox.worker import Worker
+from tests import conftest, given
+from tests.outbox import scenes
+
+FOR_LONG = 3600.0
+
+
+@pytest.fixture
+def installation(committed: str, data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[settings.Settings]:
+    """Point the settings to the test's own database and folder, as an installation has them."""
+    monkeypatch.setenv("COUNTERSIGN_DATABASE_URL", committed.partition("?")[0])
+    monkeypatch.setenv("COUNTERSIGN_SECRET_KEY", "the same in every process of one installation")
+    settings.load.cache_clear()
+    assert settings.load().data_dir == data_dir
+    yield settings.load()
+    settings.load.cache_clear()
+
+
+@asynccontextmanager
+async def running(*workers: Worker) -> AsyncIterator[None]:
+    await asyncio.gather(*[each.start() for each in workers])
+    try:
+        yield
+    finally:
+        await asyncio.gather(*[each.stop() for each in workers])
+
+
+async def queue_mails(count: int) -> list[str]:
+    """Commit events that each mail one person; returns the addresses."""
+    people = [await given.user(f"Reader{number}") for number in range(count)]
+    async with changes.change(by=None) as c:
+        for person in people:
+            c.event("password.changed", stream=person.id, by=scenes.Person(person.id))
+    return sorted(str(person.email) for person in people)
+
+
+def receivers() -> list[str]:
+    return sorted(mail["To"].addresses[0].addr_spec for mail in scenes.arrived())
+
+
+def block_the_maildir(installed: settings.Settings) -> Path:
+    """Put a file where the Maildir belongs: every delivery fails, as on a disk that refuses."""
+    folder = installed.data_dir / "mail"
+    folder.write_text("in the way")
+    return folder
+
+
+# ── from the event to the Maildir ──
+
+
+@pytest.mark.usefixtures("installation")
+async def test_a_running_worker_delivers_what_is_committed() -> None:
+    async with running(Worker(settings.load())):
+        people = await queue_mails(12)
+        await scenes.eventually(scenes.no_mail_waits)
+    assert receivers() == people
+    assert set(await Mail.all().values_list("status", "attempts", "lease_until")) == {(MailStatus.SENT, 1, None)}
+
+
+async def test_a_commit_wakes_the_worker_and_nobody_waits_for_a_poll(
+    installation: settings.Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "POLL", FOR_LONG)
+    async with running(Worker(installation)):
+        await scenes.eventually(scenes.all_events_have_positions)
+        people = await queue_mails(3)
+        await scenes.eventually(scenes.no_mail_waits, within=5)
+    assert receivers() == people
+
+
+async def test_behind_every_wake_up_stands_a_poll(
+    installation: settings.Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running(Worker(installation)):
+        monkeypatch.setattr(changes, "on_commit", [])
+        monkeypatch.setattr(relay, "CHANNEL", "nobody_listens_here")
+        people = await queue_mails(3)
+        await scenes.eventually(scenes.no_mail_waits, within=5)
+    assert receivers() == people
+
+
+async def test_a_stopped_worker_hears_of_no_commit(installation: settings.Settings) -> None:
+    before = list(changes.on_commit)
+    async with running(Worker(installation)):
+        assert len(changes.on_commit) == len(before) + 1
+    assert changes.on_commit == before
+    await queue_mails(1)
+    assert not await scenes.all_events_have_positions()
+
+
+async def test_a_worker_that_was_never_started_stops(installation: settings.Settings) -> None:
+    await Worker(installation).stop()
+
+
+async def test_what_another_process_publishes_is_delivered_here_without_a_poll(
+    installation: settings.Settings, dialect: Dialect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if dialect is Dialect.SQLITE:
+        pytest.skip("beside SQLite there is one process")
+    monkeypatch.setattr(worker, "POLL", FOR_LONG)
+    async with running(Worker(installation)):
+        await scenes.eventually(lambda: _listeners(installation))
+        monkeypatch.setattr(changes, "on_commit", [])
+        people = await queue_mails(2)
+        await relay.publish(the_clock.now())
+        await scenes.eventually(scenes.no_mail_waits, within=5)
+    assert receivers() == people
+
+
+async def _listeners(installed: settings.Settings, *, kill: bool = False) -> bool:
+    """Whether anybody listens; with `kill`, their connections are cut."""
+    connection = await asyncpg.connect(databases.dsn(str(installed.database_url)))
+    try:
+        found = await connection.fetch(
+            "select pid, case when $1 then pg_terminate_backend(pid) end from pg_stat_activity"
+            " where datname = current_database() and query ilike 'listen %'",
+            kill,
+        )
+    finally:
+        await connection.close()
+    return bool(found)
+
+
+async def test_a_listener_whose_connection_is_cut_listens_again(
+    installation: settings.Settings, dialect: Dialect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if dialect is Dialect.SQLITE:
+        pytest.skip("beside SQLite nobody listens")
+    monkeypatch.setattr(worker, "POLL", FOR_LONG)
+    async with running(Worker(installation)):
+        await scenes.eventually(lambda: _listeners(installation))
+        assert await _listeners(installation, kill=True)
+        await scenes.eventually(lambda: _listeners(installation))
+        monkeypatch.setattr(changes, "on_commit", [])
+        people = await queue_mails(2)
+        await relay.publish(the_clock.now())
+        await scenes.eventually(scenes.no_mail_waits, within=5)
+    assert receivers() == people
+
+
+async def test_p12_a_database_that_goes_away_and_comes_back_loses_nothing(
+    data_dir: Path, dialect: Dialect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if dialect is Dialect.SQLITE:
+        pytest.skip("SQLite does not go away")
+    monkeypatch.setattr(worker, "BACKOFF", (0.05,))
+    async with conftest.new_postgres() as url:
+        monkeypatch.setenv("COUNTERSIGN_DATABASE_URL", url)
+        monkeypatch.setenv("COUNTERSIGN_SECRET_KEY", "the same in every process of one installation")
+        settings.load.cache_clear()
+        assert settings.load().data_dir == data_dir
+        await databases.migrate(url)
+        async with databases.connected(url):
+            with capture_logs() as logs:
+                async with running(Worker(settings.load())):
+                    people = await queue_mails(2)
+                    await scenes.eventually(scenes.no_mail_waits)
+                    await _switch(url, on=False)
+                    await scenes.eventually(lambda: _enough(logs, "_relay", "_listen"))
+                    await _switch(url, on=True)
+                    people += await queue_mails(2)
+                    await scenes.eventually(scenes.no_mail_waits)
+                    await scenes.eventually(lambda: _listeners(settings.load()))
+    assert receivers() == sorted(people)
+
+
+async def _switch(url: str, *, on: bool) -> None:
+    """Let nobody into a database, and throw out whoever is there; or let them in again."""
+    name = url.rpartition("/")[2]
+    server = await asyncpg.connect(databases.dsn(conftest.POSTGRES_URL))
+    try:
+        await server.execute(f"alter database {name} allow_connections {'true' if on else 'false'}")
+        if not on:
+            await server.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = $1", name)
+    finally:
+        await server.close()
+
+
+async def _enough(logs: Sequence[Mapping[str, object]], *loops: str) -> bool:
+    failed = [entry["loop"] for entry in logs if entry["event"] == "worker.failed"]
+    return all(failed.count(loop) >= 3 for loop in loops)
+
+
+# ── at least once ──
+
+
+async def test_p2_killed_between_delivery_and_mark_the_mail_is_delivered_again_as_the_same(
+    installation: settings.Settings, clock: ModuleType
+) -> None:
+    [person] = await queue_mails(1)
+    await relay.publish(clock.now())
+    program = """
+import asyncio, os, signal
+import settings
+from domain import clock
+from datetime import datetime
+from mailer import maildir
+from models import database
+from outbox.worker import Worker
+
+deliver = maildir.deliver
+async def deliver_and_die(message, folder):
+    await deliver(message, folder)
+    os.kill(os.getpid(), signal.SIGKILL)
+maildir.deliver = deliver_and_die
+
+async def main():
+    config = settings.load()
+    async with database.connected(database.url_for(config.database_url, config.data_dir)):
+        with clock.frozen_at(datetime.fromisoformat(os.environ["NOW"])):
+            await Worker(config).drain()
+asyncio.run(main())
+"""
+    died = await asyncio.to_thread(
+        subprocess.run,
+        [sys.executable, "-c", program],
+        env={**os.environ, "NOW": clock.now().isoformat()},
+        capture_output=True,
+        check=False,
+        timeout=60,
+    )
+    assert died.returncode == -signal.SIGKILL, died.stderr.decode()
+    row = await Mail.get()
+    assert (row.status, row.attempts, row.lease_until) == (MailStatus.QUEUED, 1, clock.now() + worker.LEASE)
+    assert await scenes.drain() == []  # until the lease is over it is the dead one's
+    clock.advance(worker.LEASE)
+    await Worker(installation).drain()
+    first, second = scenes.arrived()
+    assert first.as_bytes() == second.as_bytes()
+    assert first["Message-ID"] == f"<{row.id}@countersign.example>"
+    assert first["To"].addresses[0].addr_spec == person
+    row = await Mail.get()
+    assert (row.status, row.attempts, row.lease_until, row.sent_at) == (MailStatus.SENT, 2, None, clock.now())
+
+
+async def test_two_workers_share_the_work_and_no_mail_leaves_twice(
+    installation: settings.Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = Worker(installation, slots=2), Worker(installation, slots=2)
+    met = asyncio.Barrier(2)
+    delivered = {name: _counting(each, met, monkeypatch) for name, each in {"one": one, "other": other}.items()}
+    people = await queue_mails(30)
+    async with running(one, other):
+        await scenes.eventually(scenes.no_mail_waits)
+    assert receivers() == people
+    assert len(delivered["one"]) + len(delivered["other"]) == 30
+    assert min(len(delivered["one"]), len(delivered["other"])) > 0
+
+
+def _counting(of: Worker, met: asyncio.Barrier, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Note what a worker delivers; its first delivery waits until the other worker has one, too."""
+    delivered: list[str] = []
+    deliver = of._deliver
+
+    async def note(letter: Letter) -> None:
+        delivered.append(str(letter["Message-ID"]))
+        if len(delivered) == 1:
+            await met.wait()
+        await deliver(letter)
+
+    monkeypatch.setattr(of, "_deliver", note)
+    return delivered
+
+
+async def test_a_slow_delivery_holds_up_no_other(
+    installation: settings.Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = asyncio.Event()
+    one = Worker(installation, slots=2)
+    deliver = one._deliver
+    stuck: list[Letter] = []
+
+    async def first_is_slow(letter: Letter) -> None:
+        if not stuck:
+            stuck.append(letter)
+            await slow.wait()
+        await deliver(letter)
+
+    monkeypatch.setattr(one, "_deliver", first_is_slow)
+    people = await queue_mails(10)
+    async with running(one):
+        await scenes.eventually(lambda: _sent(9))
+        assert len(receivers()) == 9
+        slow.set()
+        await scenes.eventually(scenes.no_mail_waits)
+    assert receivers() == people
+
+
+async def _sent(count: int) -> bool:
+    return await Mail.filter(status=MailStatus.SENT).count() == count
+
+
+async def test_no_transaction_is_open_while_a_mail_is_delivered(
+    installation: settings.Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = Worker(installation, slots=1)
+    free: list[bool] = []
+
+    async def look(_: Letter) -> None:
+        # Another task writes: on SQLite it would wait for an open transaction until the test's time is over.
+        async def write() -> None:
+            async with in_transaction():
+                await given.user("Somebody else")
+
+        async with asyncio.timeout(5):
+            await asyncio.create_task(write())
+        free.append(True)
+
+    monkeypatch.setattr(one, "_deliver", look)
+    await queue_mails(1)
+    await one.drain()
+    assert free == [True]
+
+
+async def test_stopping_lets_a_delivery_finish_and_marks_it(
+    installation: settings.Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = Worker(installation, slots=1)
+    deliver, begun = one._deliver, asyncio.Event()
+
+    async def unhurried(letter: Letter) -> None:
+        begun.set()
+        await asyncio.sleep(0.2)
+        await deliver(letter)
+
+    monkeypatch.setattr(one, "_deliver", unhurried)
+    await queue_mails(1)
+    await one.start()
+    await begun.wait()
+    await one.stop()
+    row = await Mail.get()
+    assert (row.status, row.attempts, row.lease_until) == (MailStatus.SENT, 1, None)
+    assert len(scenes.arrived()) == 1
+
+
+async def test_stopping_leaves_a_delivery_that_hangs_to_its_lease(
+    installation: settings.Settings, monkeypatch: pytest.MonkeyPatch, clock: ModuleType
+) -> None:
+    monkeypatch.setattr(worker, "GRACE", 0.1)
+    one = Worker(installation, slots=1)
+    begun = asyncio.Event()
+
+    async def hang(_: Letter) -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(one, "_deliver", hang)
+    people = await queue_mails(1)
+    await one.start()
+    await begun.wait()
+    async with asyncio.timeout(5):
+        await one.stop()
+    assert (await Mail.get()).status is MailStatus.QUEUED
+    clock.advance(worker.LEASE)
+    await Worker(installation).drain()
+    assert receivers() == people
+
+
+async def test_who_lost_the_lease_marks_nothing(
+    installation: settings.Settings, monkeypatch: pytest.MonkeyPatch, clock: ModuleType
+) -> None:
+    late = Worker(installation)
+
+    async def too_late(_: Letter) -> None:
+        clock.advance(worker.LEASE)
+        assert await worker._claim(clock.now()) is not None  # another one has the mail now
+        raise OSError("and then it failed")
+
+    monkeypatch.setattr(late, "_deliver", too_late)
+    await queue_mails(1)
+    with capture_logs() as logs:
+        await late.drain()
+    row = await Mail.get()
+    assert (row.status, row.attempts, row.last_error) == (MailStatus.QUEUED, 2, None)
+    assert row.lease_until == clock.now() + worker.LEASE
+    assert [(entry["attempt"], entry["status"]) for entry in logs] == [(1, "TAKEN_OVER")]
+
+
+async def test_a_slot_that_has_found_a_mail_wakes_the_others(
+    installation: settings.Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = Worker(installation)
+    woken: list[bool] = []
+
+    async def look(_: Letter) -> None:
+        woken.append(one._queued.is_set())
+
+    monkeypatch.setattr(one, "_deliver", look)
+    await queue_mails(1)
+    await one.drain()
+    assert woken == [True]
+
+
+# ── the retry plan ──
+
+
+async def test_a_delivery_that_fails_is_tried_again_by_the_plan_until_the_mail_has_failed(
+    installation: settings.Settings, clock: ModuleType
+) -> None:
+    folder = block_the_maildir(installation)
+    await queue_mails(1)
+    queued_at, waits = clock.now(), []
+    while True:
+        with capture_logs() as logs:
+            await Worker(installation).drain()
+        row = await Mail.get()
+        assert [(entry["event"], entry["attempt"], entry["error"]) for entry in logs] == [
+            ("mail.attempted", row.attempts, "FileExistsError")
+        ]
+        if row.status is not MailStatus.QUEUED:
+            break
+        assert (row.lease_until, row.sent_at) == (None, None)
+        waits.append(row.due_at - clock.now())
+        clock.advance(row.due_at - clock.now() - timedelta(microseconds=1))
+        assert await scenes.drain() == []
+        assert (await Mail.get()).attempts == row.attempts
+        clock.advance(timedelta(microseconds=1))
+    assert [wait.total_seconds() for wait in waits] == [5, 30, 120, 600, 1800, 7200, 21600, 43200, 86400]
+    assert (row.status, row.attempts) == (MailStatus.FAILED, 10)
+    assert row.last_error == f"FileExistsError: [Errno 17] File exists: '{folder}'"
+    assert clock.now() - queued_at == sum(worker.RETRIES, timedelta())
+    folder.unlink()
+    clock.advance(timedelta(days=30))
+    assert await scenes.drain() == []
+
+
+async def test_a_delivery_that_works_again_is_marked_as_sent(
+    installation: settings.Settings, clock: ModuleType
+) -> None:
+    folder = block_the_maildir(installation)
+    people = await queue_mails(1)
+    assert await _drained(installation) == (MailStatus.QUEUED, 1)
+    folder.unlink()
+    clock.advance(worker.RETRIES[0])
+    assert await _drained(installation) == (MailStatus.SENT, 2)
+    assert receivers() == people
+    assert (await Mail.get()).last_error is None
+
+
+async def _drained(installed: settings.Settings) -> tuple[MailStatus, int]:
+    await Worker(installed).drain()
+    row = await Mail.get()
+    return row.status, row.attempts
+
+
+async def test_a_mail_that_cannot_be_written_is_tried_again_and_holds_up_no_other(
+    installation: settings.Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(_: Mail, __: object) -> Letter:
+        raise KeyError("a value that the template needs")
+
+    monkeypatch.setattr(messages, "MESSAGES", {**messages.MESSAGES, "password-changed": broken})
+    who = await scenes.companies()
+    await queue_mails(1)
+    await scenes.offer_to_client(who)
+    await Worker(installation).drain()
+    rows = await Mail.all().order_by("template").values_list("template", "status", "last_error")
+    assert rows == [
+        ("partnership-offered", MailStatus.SENT, None),
+        ("password-changed", MailStatus.QUEUED, "KeyError: 'a value that the template needs'"),
+    ]
+
+
+async def test_a_delivery_that_takes_too_long_has_failed(
+    installation: settings.Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "LONGEST_DELIVERY", 0.05)
+    one = Worker(installation)
+    monkeypatch.setattr(one, "_deliver", lambda _: asyncio.Event().wait())
+    await queue_mails(1)
+    await one.drain()
+    row = await Mail.get()
+    assert (row.status, row.attempts, row.last_error) == (MailStatus.QUEUED, 1, "TimeoutError: ")
+
+
+async def test_an_address_that_is_none_fails_at_once(installation: settings.Settings) -> None:
+    await queue_mails(1)
+    await relay.publish(the_clock.now())
+    await Mail.all().update(to_email="b@y>, <evil@z")
+    assert await _drained(installation) == (MailStatus.FAILED, 1)
+    assert (await Mail.get()).last_error == "UndeliverableError: not one e-mail address"
+    assert scenes.arrived() == []
+
+
+async def test_a_mail_that_kills_whoever_delivers_it_is_given_up(
+    installation: settings.Settings, clock: ModuleType
+) -> None:
+    await queue_mails(1)
+    await relay.publish(clock.now())
+    await Mail.all().update(attempts=len(worker.RETRIES) + 1, lease_until=clock.now())
+    assert await _drained(installation) == (MailStatus.FAILED, len(worker.RETRIES) + 2)
+    assert scenes.arrived() == []
+
+
+# ── what is no longer to be sent ──
+
+
+async def withdraw(offer_id: str, who: scenes.Companies, _: ModuleType) -> None:
+    await proposals.withdraw(offer_id, by=who.paula)
+
+
+async def expire(_: str, __: scenes.Companies, clock: ModuleType) -> None:
+    clock.advance(timedelta(days=30))
+
+
+async def replace(offer_id: str, who: scenes.Companies, clock: ModuleType) -> None:
+    clock.advance(timedelta(hours=2))
+    await proposals.remind(offer_id, by=who.paula)
+
+
+async def use(_: str, __: scenes.Companies, clock: ModuleType) -> None:
+    await Link.all().update(used_at=clock.now())
+
+
+async def outlive(_: str, __: scenes.Companies, clock: ModuleType) -> None:
+    await Link.all().update(expires_at=clock.now())
+
+
+async def settle(_: str, __: scenes.Companies, ___: ModuleType) -> None:
+    await Proposal.filter(invite_kind__not_isnull=True).update(status=ProposalStatus.ACCEPTED)
+
+
+Meanwhile = Callable[[str, scenes.Companies, ModuleType], Awaitable[None]]
+
+
+@pytest.mark.parametrize("meanwhile", [withdraw, expire, replace, use, outlive, settle])
+async def test_a_link_that_no_longer_opens_anything_is_not_mailed(
+    meanwhile: Meanwhile, installation: settings.Settings, clock: ModuleType
+) -> None:
+    who = await scenes.companies()
+    offer_id = await scenes.offer_to_address(who)
+    await relay.publish(clock.now())
+    await meanwhile(offer_id, who, clock)
+    await Worker(installation).drain()
+    row = await Mail.get(template="partnership-offered")
+    assert (row.status, row.sent_at, row.last_error) == (MailStatus.CANCELLED, None, "OutdatedError: ")
+    assert [str(mail["Subject"]) for mail in scenes.arrived() if "offers you a partnership:" in mail["Subject"]] == []
+
+
+@pytest.mark.parametrize("meanwhile", [withdraw, expire])
+async def test_a_client_is_not_asked_what_is_no_longer_open(
+    meanwhile: Meanwhile, installation: settings.Settings, clock: ModuleType
+) -> None:
+    who = await scenes.companies()
+    offer_id = await scenes.offer_to_client(who)
+    await relay.publish(clock.now())
+    await meanwhile(offer_id, who, clock)
+    await Worker(installation).drain()
+    assert (await Mail.get(template="partnership-offered")).status is MailStatus.CANCELLED
+
+
+async def test_of_two_sign_in_links_asked_for_in_a_row_the_newer_is_mailed(installation: settings.Settings) -> None:
+    who = await scenes.companies()
+    await identity.sign_in_link_send(email="clara@harbour.example", ip=None)
+    await relay.publish(the_clock.now())
+    await identity.sign_in_link_send(email="clara@harbour.example", ip=None)
+    await Worker(installation).drain()
+    newest = await Link.get(user_id=who.clara.user_id, purpose=LinkPurpose.SIGN_IN, replaced_at=None)
+    rows = await Mail.all().order_by("id").values_list("link_id", "status")
+    assert [status for link, status in rows if link == newest.id] == [MailStatus.SENT]
+    assert [status for link, status in rows if link != newest.id] == [MailStatus.CANCELLED]
+    assert len(scenes.arrived()) == 1
+
+
+# ── what is logged ──
+
+
+async def test_the_log_names_no_address_and_no_token(installation: settings.Settings, clock: ModuleType) -> None:
+    who = await scenes.companies()
+    with capture_logs() as logs:
+        await scenes.offer_to_address(who)
+        await Worker(installation).drain()
+        folder = installation.data_dir / "mail"
+        folder.rename(installation.data_dir / "elsewhere")
+        block_the_maildir(installation)
+        await identity.sign_in_link_send(email="clara@harbour.example", ip=None)
+        await Worker(installation).drain()
+    mails = {row.template: row for row in await Mail.all()}
+    assert logs == [
+        {
+            "event": "mail.attempted",
+            "log_level": "info",
+            "mail": mails[template].id,
+            "template": template,
+            "attempt": 1,
+            "status": status,
+            "error": error,
+        }
+        for template, status, error in [
+            ("partnership-offered", MailStatus.SENT, None),
+            ("sign-in-link-requested", MailStatus.QUEUED, "FileExistsError"),
+        ]
+    ]
+    assert clock.now() == conftest.MOMENT
+
+
+async def test_the_maildir_is_where_the_data_is(installation: settings.Settings) -> None:
+    await queue_mails(1)
+    await Worker(installation).drain()
+    assert sorted(path.name for path in (installation.data_dir / "mail").iterdir()) == ["cur", "new", "tmp"]
