@@ -1,0 +1,770 @@
+"""Document and roles in, plan out: one statement for each list, and one generated function that builds the answer.
+
+The function is plain Python, kept in `Plan.source` for whoever debugs. It runs the statements level by level (the lists
+of one level side by side), and builds nested dicts from the rows by comprehension: no object is made on the way. Its
+names: `Q` a statement's text, `K` the ids of the rows above, `R` its rows, `G` those by the row above, `S` those that
+the page shows, `T` the counts, `E` rows by id, `W` ids by type, `A` what a Python function answered, `C` constants.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, cast
+
+from graphql import (
+    FieldNode,
+    GraphQLField,
+    GraphQLInterfaceType,
+    GraphQLNamedType,
+    GraphQLObjectType,
+    GraphQLOutputType,
+    SelectionSetNode,
+    get_named_type,
+    is_list_type,
+    is_non_null_type,
+)
+
+from models.enums import ErrorCode, Relation, Role, Side
+from models.sql import Dialect, number
+from resolvers import runtime, sources
+from resolvers.declarations import (
+    access_of,
+    is_list,
+    kinds_of,
+    nullable,
+    object_type,
+    own_table_of,
+    python_name,
+    sets,
+    snake,
+    source_of,
+    table_of,
+)
+from resolvers.documents import DEFAULT_PAGE, Operation, page_bucket, page_size, refused
+from resolvers.selections import Argument, Selected, Selector, Shape
+from resolvers.statements import Statement, over
+
+MAX_ROWS: Final = 10_000
+MAX_ENTITIES: Final = 100
+NO_ROW: Final = "false"
+
+# The code that makes the value of a parameter which belongs to the seat.
+SEAT_PARAMETERS: Final = {
+    name: f"s.{name}"
+    for name in ("partner", "client", "user", "seat", "session", "token", "seat_version", "now", "vendor")
+}
+
+
+Run = Callable[[object, object, Mapping[str, object], Mapping[str, object]], Awaitable[object]]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A compiled selection: `await run(reads, reader, variables, given)` answers the data.
+
+    `given` is what a verb handed to its payload. `denies`: fields in it are denied, and to be settled.
+    """
+
+    run: Run
+    source: str
+    denies: bool
+
+    @property
+    def size(self) -> int:
+        """About how many bytes it keeps."""
+        return 4 * len(self.source)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where an object comes from: its statement, the alias and the code of its row, and whether it may be absent."""
+
+    statement: Statement
+    alias: str
+    row: str
+    optional: bool = False
+
+    def value(self, sql: str) -> str:
+        """The code of an expression's value in the row."""
+        return f"{self.row}[{self.statement.column(sql)}]"
+
+
+@dataclass(frozen=True)
+class Guard:
+    """Whose row it must be: the condition in SQL, and the code that tells it from the row."""
+
+    condition: str
+    code: str
+
+
+@dataclass(frozen=True)
+class Spot:
+    """One field to compile: its declaration, its nodes, the object that it belongs to, and whose that must be."""
+
+    declared: GraphQLField
+    nodes: list[FieldNode]
+    parent: Place | None
+    guard: Guard | None
+
+    @property
+    def place(self) -> Place:
+        """The object's place; TypeError for a field of a root that comes from a row."""
+        if self.parent is None:
+            raise TypeError(f"{python_name(self.declared)} has no row to come from.")
+        return self.parent
+
+    @property
+    def sets(self) -> list[SelectionSetNode]:
+        """What is selected below the field."""
+        return sets(self.nodes)
+
+
+def compile_plan(  # noqa: PLR0913  the plan's key
+    operation: Operation,
+    root: GraphQLObjectType,
+    selections: Sequence[SelectionSetNode],
+    *,
+    side: Side | None,
+    roles: frozenset[Role],
+    dialect: Dialect,
+    shape: Shape,
+) -> Plan:
+    """Compile the selections on a root type (the query's, or a mutation's payload) for a seat's roles and a shape."""
+    return _Compiler(operation, Selector(operation, shape), side, roles, dialect).plan(root, selections)
+
+
+@dataclass
+class _Compiler:
+    operation: Operation
+    selector: Selector
+    side: Side | None
+    roles: frozenset[Role]
+    dialect: Dialect
+    statements: list[Statement] = field(default_factory=list)
+    preludes: list[str] = field(default_factory=list)
+    before: dict[int, list[str]] = field(default_factory=dict)
+    after: dict[int, list[str]] = field(default_factory=dict)
+    builders: list[str] = field(default_factory=list)
+    names: dict[str, object] = field(default_factory=dict)
+    estimates: dict[int, int] = field(default_factory=dict)
+    denies: bool = False
+    needs_session: bool = False
+    count: int = 0
+
+    # ── the function ──
+
+    def plan(self, root: GraphQLObjectType, selections: Sequence[SelectionSetNode]) -> Plan:
+        """The generated function, made."""
+        answer = self.dict_of(root, self.selector.selected(root, selections), None)
+        rows = sum(self.estimates.values())
+        if rows > MAX_ROWS:
+            message = f"The operation asks for up to {rows} rows; {MAX_ROWS} is the limit."
+            raise refused(ErrorCode.LIMIT_EXCEEDED, message, self.operation.node)
+        lines = ["async def run(db, s, v, g):", *self.preludes, *self.fetches(), *self.builders]
+        source = "\n    ".join([*lines, f"return {answer}"]) + "\n"
+        names = {**runtime.NAMES, **self.names}
+        # What callers wrote stands in it as literals only: response keys, which are names, by `repr`.
+        exec(compile(source, f"<plan of {self.operation.name or 'a nameless operation'}>", "exec"), names)  # noqa: S102
+        return Plan(cast("Run", names["run"]), source, self.denies)
+
+    def fetches(self) -> list[str]:
+        """The statements by level, those of a level side by side; behind each level what the next one needs."""
+        lines: list[str] = []
+        for level in sorted({statement.level for statement in self.statements}):
+            here = [statement for statement in self.statements if statement.level == level]
+            lines += self.before.get(level, [])
+            lines += [f"K{s.number} = {s.keys}" for s in here if s.keys]
+            lines += self.fetch(here)
+            if level == 0:
+                lines += self.check(here)
+            lines += [line for statement in here for line in self.after.get(statement.number, [])]
+        if not self.statements and self.needs_session:
+            lines += ["await s.check()"]
+        return lines
+
+    def fetch(self, statements: list[Statement]) -> list[str]:
+        """Run the statements of one level; those whose rows above are none do not run."""
+        asked = []
+        for statement in statements:
+            text, parameters = number(statement.sql, self.dialect)
+            self.names[f"Q{statement.number}"] = text
+            codes = [statement.parameters.get(p) or SEAT_PARAMETERS[p] for p in parameters]
+            asked.append((f"R{statement.number}", ", ".join([f"Q{statement.number}", *codes]), _keys(statement)))
+        if self.dialect is Dialect.SQLITE:
+            return [f"{rows} = db.fetch({call}){_unless(keys, '()')}" for rows, call, keys in asked]
+        if len(asked) == 1:
+            return [f"{rows} = await db.fetch({call}){_unless(keys, '()')}" for rows, call, keys in asked]
+        calls = ", ".join(f"({call},){_unless(keys, 'None')}" for _, call, keys in asked)
+        return [f"{', '.join(rows for rows, _, _ in asked)} = await db.fetch_all({calls})"]
+
+    def check(self, starting: list[Statement]) -> list[str]:
+        """No row at all may mean that the session ended: then the seat is looked up again."""
+        if self.side is None:
+            return []
+        return [f"if not ({' or '.join(f'R{s.number}' for s in starting)}): await s.check()"]
+
+    # ── objects ──
+
+    def dict_of(self, parent: GraphQLObjectType, selected: Selected, place: Place | None) -> str:
+        """The code of a dict for one object."""
+        return _braces(
+            (key, repr(parent.name) if nodes[0].name.value == "__typename" else self.value(parent, nodes, place))
+            for key, nodes in selected.items()
+        )
+
+    def value(self, parent: GraphQLObjectType, nodes: list[FieldNode], place: Place | None) -> str:
+        """The code of one field's value, its right decided."""
+        name = nodes[0].name.value
+        if name in {"__schema", "__type"}:
+            return self.called(runtime.introspection(self.operation, nodes), "v")
+        declared = parent.fields[name]
+        access = access_of(declared)
+        if access is not None and not access.to & self.roles:
+            self.denies = True
+            return self.constant(runtime.Denied(f"{parent.name}.{name}", self.side is not None, access.to))
+        spot = Spot(declared, nodes, place, self.guard(parent, access, place))
+        code = self.sourced(source_of(declared), spot)
+        return f"({code} if {spot.guard.code} else None)" if spot.guard else code
+
+    def guard(self, parent: GraphQLObjectType, access: sources.Access | None, place: Place | None) -> Guard | None:
+        """Whose row it must be: a condition on the row. The vendor's staff act for every company."""
+        if access is None or access.of is Relation.ANY or self.side is Side.VENDOR or place is None:
+            return None
+        condition = over(table_of(parent).own[access.of], self.dialect, t=place.alias)
+        return Guard(condition, place.value(condition))
+
+    def sourced(self, source: sources.Source, spot: Spot) -> str:  # noqa: C901, PLR0911, PLR0912  one line a source
+        """The code of a value by what it comes from."""
+        match source:
+            case sources.Column():
+                return self.column(source, spot)
+            case sources.Expression():
+                return self.expression(source, spot)
+            case sources.Derived():
+                return self.derived(source, spot)
+            case sources.Embedded():
+                inner = object_type(spot.declared)
+                return self.dict_of(inner, self.selector.selected(inner, spot.sets), spot.parent)
+            case sources.Documents():
+                code = f"J({spot.place.value(f'{spot.place.alias}.{source.name}')})"
+                return self.projected(spot.declared.type, spot.sets, code)
+            case sources.One():
+                return self.one(source, spot)
+            case sources.Either():
+                return self.either(source, spot)
+            case sources.Reference():
+                return self.reference(source, spot)
+            case sources.Many():
+                return self.many(source, spot)
+            case sources.Page():
+                return _PageCompiler(self, source, spot).code()
+            case sources.Lookup():
+                return self.starting_row(spot, self.code_of(self.selector.argument(spot.declared, spot.nodes[0], "id")))
+            case sources.Own():
+                return self.own(source, spot)
+            case sources.Entities():
+                return self.entities(source, spot)
+            case sources.Function():
+                return self.function(source, spot)
+            case sources.Given():
+                return self.projected(spot.declared.type, spot.sets, f"g.get({python_name(spot.declared)!r})")
+            case sources.GivenRow():
+                return self.starting_row(spot, f"g.get({python_name(spot.declared)!r})")
+            case sources.Verb():
+                raise TypeError("A mutation is called, not read.")
+
+    def constant(self, value: object) -> str:
+        """The name under which the generated function finds a value."""
+        name = f"C{self.next()}"
+        self.names[name] = value
+        return name
+
+    def next(self) -> int:
+        """A number that no other name has."""
+        self.count += 1
+        return self.count
+
+    # ── values of the row ──
+
+    def column(self, source: sources.Column, spot: Spot) -> str:
+        """A column of the row."""
+        sql = f"{spot.place.alias}.{source.name or python_name(spot.declared)}"
+        return self.converted(spot.declared, spot.place.value(sql))
+
+    def expression(self, source: sources.Expression, spot: Spot) -> str:
+        """An SQL expression over the row."""
+        sql = over(self.sided(source.sql), self.dialect, t=spot.place.alias)
+        return self.converted(spot.declared, spot.place.value(f"({sql})"))
+
+    def derived(self, source: sources.Derived, spot: Spot) -> str:
+        """A plain function of the row's own values."""
+        place = spot.place
+        inputs = [
+            place.value(over(i, self.dialect, t=place.alias) if "{" in i else f"{place.alias}.{i}")
+            for i in source.inputs
+        ]
+        return f"{self.constant(source.function)}({', '.join([*(['s'] if source.seat else []), *inputs])})"
+
+    def converted(self, declared: GraphQLField, code: str) -> str:
+        """A driver's value as the answer's: by type and database."""
+        if is_list(declared):
+            return f"J({code})"
+        convert = _CONVERSIONS.get((self.dialect, get_named_type(declared.type).name))
+        return convert.format(code) if convert else code
+
+    def sided(self, sql: sources.Sql) -> str:
+        """The template that this side reads; nobody reads nothing."""
+        if self.side is None and not isinstance(sql, str):
+            return NO_ROW
+        return sources.for_side(sql, cast("Side", self.side))
+
+    def visible(self, table: sources.Table) -> str:
+        """Which rows of a table exist for this side."""
+        return NO_ROW if self.side is None else table.visible[self.side]
+
+    def projected(self, of: GraphQLOutputType, selections: Sequence[SelectionSetNode], code: str) -> str:
+        """What is selected of a value that is plain data already: dicts, lists and leaves."""
+        inner = nullable(of)
+        name = f"x{self.next()}"
+        if is_list_type(inner):
+            item = self.projected(inner.of_type, selections, name)
+            return f"none_or(lambda {name}s: [{item} for {name} in {name}s], {code})"
+        if not isinstance(inner, GraphQLObjectType):
+            return f"plain({code})"
+        items = []
+        for key, nodes in self.selector.selected(inner, selections).items():
+            if nodes[0].name.value == "__typename":
+                items.append((key, repr(inner.name)))
+                continue
+            declared = inner.fields[nodes[0].name.value]
+            items.append((key, self.projected(declared.type, sets(nodes), f"{name}[{python_name(declared)!r}]")))
+        return f"none_or(lambda {name}: {_braces(items)}, {code})"
+
+    # ── one other row ──
+
+    def one(self, source: sources.One, spot: Spot) -> str:
+        """The row that a foreign key names, joined; null where it is not there for this seat."""
+        of, place = get_named_type(spot.declared.type), spot.place
+        table = table_of(of)
+        required = bool(is_non_null_type(spot.declared.type))
+        loose = not required or place.optional or place.statement.total
+        seen = None if required or table.on_rows else self.visible(table)
+        joined = self.join(place, table, f"{place.alias}.{source.column}", seen, loose=loose)
+        code = self.row_of(of, spot.nodes, joined)
+        return code if required else f"(None if {joined.value(f'{joined.alias}.id')} is None else {code})"
+
+    def join(self, place: Place, table: sources.Table, key: str, seen: str | None, *, loose: bool) -> Place:
+        """Join the row with an id, where a condition holds. The same row met again is joined once."""
+        conditions = [f"{{j}}.id = {key}", *([over(seen, self.dialect, t="{j}")] if seen else [])]
+        template = f"{'left join' if loose else 'join'} {table.name} {{j}} on {' and '.join(conditions)}"
+        alias = place.statement.joins.setdefault(template, f"j{self.next()}")
+        return Place(place.statement, alias, place.row, optional=loose)
+
+    def row_of(self, of: GraphQLNamedType, nodes: list[FieldNode], place: Place) -> str:
+        """The object of a row: of a type, or of one of the kinds that share the table."""
+        kinds = kinds_of(of)
+        if kinds is None:
+            inner = cast("GraphQLObjectType", of)
+            return self.dict_of(inner, self.selector.selected(inner, sets(nodes)), place)
+        column = place.value(f"{place.alias}.{kinds.column}")
+        loose = Place(place.statement, place.alias, place.row, optional=True)
+        branches: dict[str, list[str]] = {}
+        for value, type_name in kinds.types.items():
+            code = self.row_of(self.operation.schema.type_map[type_name], nodes, loose)
+            branches.setdefault(code, []).append(value)
+        *first, (last, _) = branches.items()
+        chain = "".join(f"{code} if {column} in {tuple(values)!r} else " for code, values in first)
+        return f"({chain}{last})"
+
+    def either(self, source: sources.Either, spot: Spot) -> str:
+        """A union: the first of the foreign keys that names a row."""
+        code, place = "None", spot.place
+        for type_name, column in reversed(list(source.columns.items())):
+            of = self.operation.schema.type_map[type_name]
+            table = table_of(of)
+            seen = None if is_non_null_type(spot.declared.type) else self.visible(table)
+            joined = self.join(place, table, f"{place.alias}.{column}", seen, loose=True)
+            inner = self.row_of(of, spot.nodes, joined)
+            code = f"({inner} if {joined.value(f'{joined.alias}.id')} is not None else {code})"
+        return code
+
+    # ── lists ──
+
+    def many(self, source: sources.Many, spot: Spot) -> str:
+        """A whole list of the row above."""
+        of = get_named_type(spot.declared.type)
+        statement = self.below(of, spot)
+        statement.conditions += [source.join, self.visible(statement.table)]
+        statement.order = (source.order,)
+        self.estimate(statement, DEFAULT_PAGE, spot.parent)
+        n, row = statement.number, f"r{statement.number}"
+        self.after[n] = [f"G{n} = grouped(R{n})"]
+        item = self.row_of(of, spot.nodes, Place(statement, statement.alias, row))
+        return f"[{item} for {row} in G{n}.get({self.key(spot)}, ())]"
+
+    def below(self, of: GraphQLNamedType, spot: Spot) -> Statement:
+        """A new statement for the rows below those of a field's object."""
+        place = spot.place
+        statement = self.statement(of, place.statement.level + 1)
+        self.bind_keys(statement, f"keys({self.key(spot)} for {place.row} in {place.statement.shown})")
+        return statement
+
+    def bind_keys(self, statement: Statement, code: str) -> None:
+        """Hang a statement below the ids that a code makes."""
+        statement.keys = code
+        keys = f"K{statement.number}"
+        statement.parameters["ids"] = f"ids({keys})" if self.dialect is Dialect.SQLITE else keys
+
+    def statement(self, of: GraphQLNamedType, level: int) -> Statement:
+        """A new statement over a type's table."""
+        table = table_of(of)
+        statement = Statement(self.next(), table, level, self.dialect)
+        if table.only:
+            statement.conditions.append(table.only)
+        self.statements.append(statement)
+        return statement
+
+    def key(self, spot: Spot) -> str:
+        """The code of the id below which a list hangs; null where the list is not there for this seat."""
+        column = f"{spot.place.alias}.id"
+        return spot.place.value(f"case when {spot.guard.condition} then {column} end" if spot.guard else column)
+
+    def estimate(self, statement: Statement, size: int, above: Place | None) -> None:
+        """Note how many rows a list may bring at most."""
+        rows_above = self.estimates.get(above.statement.number, 1) if above else 1
+        self.estimates[statement.number] = rows_above * size
+
+    # ── what starts an answer ──
+
+    def starting(self, of: GraphQLNamedType) -> Statement:
+        """A statement that starts an answer, and so proves the session's right."""
+        statement = self.statement(of, 0)
+        statement.proves_session = self.side is not None
+        return statement
+
+    def starting_row(self, spot: Spot, code: str) -> str:
+        """One row by the id that a code makes; nobody who is not signed in has one."""
+        if self.side is None:
+            return "None"
+        of = get_named_type(spot.declared.type)
+        statement = self.starting(of)
+        statement.conditions += ["{t}.id = :wanted", self.visible(statement.table)]
+        statement.parameters["wanted"] = code
+        row = f"r{statement.number}"
+        item = self.row_of(of, spot.nodes, Place(statement, statement.alias, row))
+        return f"next(({item} for {row} in R{statement.number}), None)"
+
+    def own(self, source: sources.Own, spot: Spot) -> str:
+        """The seat's own row. Where nothing of the row itself is asked for, it costs no statement."""
+        if self.side is None:
+            return "None"
+        self.needs_session = True
+        of = object_type(spot.declared)
+        statement = self.starting(of)
+        statement.conditions.append(source.where)
+        row = f"r{statement.number}"
+        code = self.row_of(of, spot.nodes, Place(statement, statement.alias, row))
+        if not statement.columns:
+            self.statements.remove(statement)
+            return code
+        return f"next(({code} for {row} in R{statement.number}), None)"
+
+    def entities(self, source: sources.Entities, spot: Spot) -> str:
+        """Any objects by their ids; each type's visibility holds, whatever is selected."""
+        ids = self.code_of(self.selector.argument(spot.declared, spot.nodes[0], source.argument))
+        of = get_named_type(spot.declared.type)
+        if not is_list(spot.declared):
+            return "None" if self.side is None else f"{self.entity(of, spot.nodes, f'({ids},)', level=0)}({ids})"
+        self.preludes.append(f"at_most({MAX_ENTITIES}, {ids})")
+        self.estimates[self.next()] = MAX_ENTITIES
+        if self.side is None:
+            return f"[None] * len({ids})"
+        return f"[{self.entity(of, spot.nodes, ids, level=0)}(id) for id in {ids}]"
+
+    def reference(self, source: sources.Reference, spot: Spot) -> str:
+        """Any object, by the id in a column."""
+        place = spot.place
+        key = place.value(f"{place.alias}.{source.column}")
+        ids = f"keys({key} for {place.row} in {place.statement.shown})"
+        entity = self.entity(get_named_type(spot.declared.type), spot.nodes, ids, level=place.statement.level + 1)
+        return f"{entity}({key})"
+
+    def entity(self, of: GraphQLNamedType, nodes: list[FieldNode], ids: str, *, level: int) -> str:
+        """Define the function from an id to its object; its name. One statement a type, run where it is asked for."""
+        n = self.next()
+        self.before.setdefault(level, []).append(f"W{n} = by_prefix({ids})")
+        lines = [f"def entity{n}(id):"]
+        for type_ in self.types_with_rows(of):
+            statement = self.statement(type_, level)
+            statement.by_id = True
+            statement.proves_session = level == 0
+            statement.conditions.append(self.visible(statement.table))
+            self.bind_keys(statement, f"W{n}.get({statement.table.prefix!r}, ())")
+            row = f"r{statement.number}"
+            place = Place(statement, statement.alias, row)
+            code = self.row_of(type_, nodes, place)
+            key = place.value(f"{statement.alias}.id")
+            self.after[statement.number] = [f"E{statement.number} = {{{key}: {row} for {row} in R{statement.number}}}"]
+            lines += [f"    {row} = E{statement.number}.get(id)", f"    if {row} is not None: return {code}"]
+        self.builders += lines
+        return f"entity{n}"
+
+    def types_with_rows(self, of: GraphQLNamedType) -> list[GraphQLObjectType]:
+        """The types with rows that a type may be."""
+        if isinstance(of, GraphQLObjectType):
+            return [of]
+        possible = self.operation.schema.get_possible_types(cast("GraphQLInterfaceType", of))
+        return [type_ for type_ in possible if own_table_of(type_) is not None]
+
+    def function(self, source: sources.Function, spot: Spot) -> str:
+        """A Python function beside the statements."""
+        arguments = [
+            f"{snake(name)}={self.code_of(argument)}"
+            for name in spot.declared.args
+            if not (argument := self.selector.argument(spot.declared, spot.nodes[0], name)).is_null
+        ]
+        return self.projected(spot.declared.type, spot.sets, self.called(source.call, ", ".join(arguments)))
+
+    def called(self, function: object, arguments: str) -> str:
+        """Call a function before anything is read; the name of its answer."""
+        name = self.constant(function)
+        self.preludes.append(f"A{name} = await {name}(s, {arguments})")
+        return f"A{name}"
+
+    # ── arguments ──
+
+    def code_of(self, argument: Argument) -> str:
+        """The code of an argument's value."""
+        if argument.known:
+            return self.constant(argument.value)
+        if argument.node is not None:
+            of = argument.declared.type if argument.declared else None
+            return f"from_ast({self.constant(argument.node)}, {self.constant(of)}, v)"
+        default = f", {self.constant(argument.value)}" if argument.value is not None else ""
+        return f"v.get({argument.variable!r}{default})"
+
+
+@dataclass
+class _PageCompiler:
+    """One connection: its statement, and the function that builds it from a list of rows."""
+
+    compiler: _Compiler
+    source: sources.Page
+    spot: Spot
+
+    def code(self) -> str:
+        """The code of the connection."""
+        self.connection = object_type(self.spot.declared)
+        self.of = get_named_type(self.connection.fields["nodes"].type)
+        self.selected = self.compiler.selector.selected(self.connection, self.spot.sets)
+        hangs = self.source.join is not None and self.spot.parent is not None
+        self.statement = self.compiler.below(self.of, self.spot) if hangs else self.compiler.starting(self.of)
+        self.order = self.order_asked_for()
+        self.after = self.argument("after")
+        self.describe(hangs=hangs)
+        self.size(hangs=hangs)
+        builder = self.builder()
+        return self.hung(builder) if hangs else self.started(builder)
+
+    # ── the statement ──
+
+    def argument(self, name: str) -> Argument:
+        """One of the connection's arguments."""
+        return self.compiler.selector.argument(self.spot.declared, self.spot.nodes[0], name)
+
+    def describe(self, *, hangs: bool) -> None:
+        """The conditions, the order and the keyset."""
+        statement, compiler = self.statement, self.compiler
+        if hangs and self.source.join is not None:
+            statement.conditions.append(self.source.join)
+        statement.conditions.append(compiler.visible(statement.table))
+        if self.source.where is not None:
+            statement.conditions.append(compiler.sided(self.source.where))
+        for name, condition in self.source.filters.items():
+            argument = self.argument(name)
+            if not argument.is_null:
+                self.filter(condition, argument)
+        by_id = sources.Order("{t}.id", descending=self.order.descending)
+        sql = compiler.sided(self.order.sql)
+        statement.order = (
+            (by_id,) if sql == by_id.sql else (sources.Order(sql, descending=self.order.descending), by_id)
+        )
+        if not self.after.is_null:
+            self.keyset(sql)
+
+    def filter(self, condition: sources.Filter, argument: Argument) -> None:
+        """A condition of the caller's."""
+        statement, compiler = self.statement, self.compiler
+        template = condition.template(compiler.side, compiler.dialect)
+        name = f"x{len(statement.parameters)}"
+        statement.conditions.append(template.replace(":value", f":{name}"))
+        code = compiler.code_of(argument)
+        if condition.adapt is not None:
+            code = f"{compiler.constant(condition.adapt)}({code})"
+        is_bound_list = compiler.dialect is Dialect.SQLITE and "{within}" in template
+        statement.parameters[name] = f"ids({code})" if is_bound_list else code
+
+    def order_asked_for(self) -> sources.Order:
+        """The order asked for, or the list's own."""
+        asked = self.argument("orderBy")
+        value = self.compiler.selector.shape["orderBy", asked.variable] if asked.variable else asked.value
+        return self.source.orders[sources.DEFAULT if value is None else str(value)]
+
+    def keyset(self, sql: str) -> None:
+        """Only what follows the cursor."""
+        statement, sign = self.statement, "<" if self.order.descending else ">"
+        decoded = f"P{statement.number}"
+        is_time = self.order.kind == "time" and self.compiler.dialect is Dialect.POSTGRES
+        kind = "text" if self.order.kind == "time" and not is_time else self.order.kind
+        after = self.compiler.code_of(self.after)
+        self.compiler.preludes.append(f"{decoded} = position({runtime.checksum(sql)}, {after}, {kind!r})")
+        statement.parameters["after_id"] = f"{decoded}[1]"
+        if len(statement.order) == 1:
+            statement.keyset = f"{{t}}.id {sign} :after_id"
+            return
+        statement.parameters["after_value"] = f"{decoded}[0]"
+        statement.keyset = f"({sql}, {{t}}.id) {sign} (:after_value, :after_id)"
+
+    def size(self, *, hangs: bool) -> None:
+        """How many rows are read: those of the page, and one more where it is asked whether more follows."""
+        statement, compiler = self.statement, self.compiler
+        first = self.argument("first")
+        if first.variable:
+            size = page_bucket(compiler.selector.shape["first", first.variable])
+            self.wanted = f"(v.get({first.variable!r}) or {DEFAULT_PAGE})"
+        else:
+            size = page_size(first.value)
+            self.wanted = str(size)
+        compiler.estimate(statement, size, self.spot.parent if hangs else None)
+        chosen = {node.name.value for nodes in self.selected.values() for node in nodes}
+        statement.total = "totalCount" in chosen
+        statement.rows = not statement.total or not chosen <= {"totalCount", "__typename"}
+        more = "hasNextPage" in self.names_in_page_info()
+        statement.limit = size + more
+        self.cut = f"[:{self.wanted}]" if more or first.variable else ""
+
+    def names_in_page_info(self) -> set[str]:
+        """What is asked of the page itself."""
+        info = object_type(self.connection.fields["pageInfo"])
+        return {
+            inner[0].name.value
+            for nodes in self.selected.values()
+            if nodes[0].name.value == "pageInfo"
+            for inner in self.compiler.selector.selected(info, sets(nodes)).values()
+        }
+
+    # ── the function ──
+
+    def builder(self) -> str:
+        """Define the function that makes a connection of its rows and their count; its name."""
+        parts = {
+            "__typename": lambda _: repr(self.connection.name),
+            "totalCount": lambda _: "total",
+            "pageInfo": self.page_info,
+            "edges": self.edges,
+            "nodes": self.nodes,
+        }
+        body = _braces((key, parts[nodes[0].name.value](nodes)) for key, nodes in self.selected.items())
+        name = f"page{self.statement.number}"
+        self.compiler.builders += [
+            f"def {name}(rows, total):",
+            f"    page = rows{self.cut}",
+            f"    return {body}",
+        ]
+        return name
+
+    @property
+    def row(self) -> str:
+        """The code of one row."""
+        return f"r{self.statement.number}"
+
+    def nodes(self, nodes: list[FieldNode]) -> str:
+        """The page's objects."""
+        return f"[{self.item(nodes)} for {self.row} in page]"
+
+    def item(self, nodes: list[FieldNode]) -> str:
+        """One object."""
+        return self.compiler.row_of(self.of, nodes, Place(self.statement, self.statement.alias, self.row))
+
+    def edges(self, nodes: list[FieldNode]) -> str:
+        """The page's objects with their cursors."""
+        edge = object_type(self.connection.fields["edges"])
+        parts = {
+            "__typename": lambda _: repr(edge.name),
+            "cursor": lambda _: self.cursor(self.row),
+            "node": self.item,
+        }
+        selected = self.compiler.selector.selected(edge, sets(nodes))
+        item = _braces((key, parts[inner[0].name.value](inner)) for key, inner in selected.items())
+        return f"[{item} for {self.row} in page]"
+
+    def page_info(self, nodes: list[FieldNode]) -> str:
+        """Where the page stands in its list."""
+        info = object_type(self.connection.fields["pageInfo"])
+        parts = {
+            "__typename": lambda: repr(info.name),
+            "hasNextPage": lambda: f"len(rows) > {self.wanted}",
+            "hasPreviousPage": lambda: str(not self.after.is_null),
+            "startCursor": lambda: f"({self.cursor('page[0]')} if page else None)",
+            "endCursor": lambda: f"({self.cursor('page[-1]')} if page else None)",
+        }
+        selected = self.compiler.selector.selected(info, sets(nodes))
+        return _braces((key, parts[inner[0].name.value]()) for key, inner in selected.items())
+
+    def cursor(self, row: str) -> str:
+        """The code of a row's cursor."""
+        sql = self.compiler.sided(self.order.sql)
+        place = Place(self.statement, self.statement.alias, row)
+        value = place.value(over(sql, self.compiler.dialect, t=place.alias))
+        return f"cursor({runtime.checksum(sql)}, {value}, {place.value(f'{place.alias}.id')})"
+
+    # ── where it stands in the answer ──
+
+    def started(self, builder: str) -> str:
+        """The code of a connection that starts an answer, and what the lists below it need to know of its rows."""
+        statement, n = self.statement, self.statement.number
+        rows = f"R{n}"
+        if not statement.rows:
+            rows = "()"
+        elif statement.total:
+            rows = f"present(R{n}, {self.id_at})"
+        self.compiler.after[n] = [f"L{n} = {rows}", f"S{n} = L{n}{self.cut}"]
+        total = f"(R{n}[0][0] if R{n} else 0)" if statement.total else "0"
+        return f"{builder}(L{n}, {total})"
+
+    def hung(self, builder: str) -> str:
+        """The same for a connection of the row above."""
+        statement, n = self.statement, self.statement.number
+        key = self.compiler.key(self.spot)
+        lines, rows, total = [], "()", "0"
+        if statement.rows:
+            grouped = f"grouped_present(R{n}, {self.id_at})" if statement.total else f"grouped(R{n})"
+            lines += [f"G{n} = {grouped}", f"S{n} = [r for rows in G{n}.values() for r in rows{self.cut}]"]
+            rows = f"G{n}.get({key}, ())"
+        if statement.total:
+            lines.append(f"T{n} = {{r[0]: r[1] for r in R{n}}}")
+            total = f"T{n}.get({key}, 0)"
+        self.compiler.after[n] = lines
+        return f"{builder}({rows}, {total})"
+
+    @property
+    def id_at(self) -> int:
+        """Where in the row its id stands: null in a row that only carries the count of an empty list."""
+        return self.statement.column(f"{self.statement.alias}.id")
+
+
+def _braces(items: Iterable[tuple[str, str]]) -> str:
+    return "{" + ", ".join(f"{key!r}: {code}" for key, code in items) + "}"
+
+
+def _keys(statement: Statement) -> str | None:
+    return f"K{statement.number}" if statement.keys else None
+
+
+def _unless(keys: str | None, otherwise: str) -> str:
+    return f" if {keys} else {otherwise}" if keys else ""
+
+
+_CONVERSIONS: Final[Mapping[tuple[Dialect, str], str]] = {
+    (Dialect.POSTGRES, "DateTime"): "T({})",
+    (Dialect.SQLITE, "Boolean"): "B[{}]",
+}

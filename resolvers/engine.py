@@ -1,0 +1,318 @@
+"""Answers documents: queries by their plans, mutations by their verbs and then by their payloads' plans."""
+
+import hashlib
+import sqlite3
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Final, cast
+
+import asyncpg
+import orjson
+from graphql import GraphQLError, GraphQLSchema, OperationType, get_argument_values
+from graphql.execution.values import VariableValues
+
+from domain import changes, errors, identity, seats, tokens
+from domain.seats import Seat
+from models.enums import ErrorCode, Role
+from resolvers import context, declarations, runtime
+from resolvers.compiler import Plan
+from resolvers.context import Caller, Outcome, SeatChangedError
+from resolvers.documents import InvalidDocumentError, Operation, hold_text, refused
+from resolvers.plans import ANONYMOUS_BYTES, SIGNED_IN_BYTES, Kept, Plans
+from resolvers.reads import PostgresReads, SqliteReads
+from resolvers.selections import RootField, Selector
+
+if TYPE_CHECKING:
+    from resolvers.sources import Verb
+
+_SEATS_BYTES: Final = 8 * 2**20
+_SEAT_BYTES: Final = 800
+_CONFLICT: Final = 409
+_METHOD_NOT_ALLOWED: Final = 405
+
+
+@dataclass(frozen=True, slots=True)
+class GraphQLRequest:
+    """What a client asks. `read_only`: it came by GET, which must change nothing."""
+
+    query: str
+    variables: Mapping[str, object] | None
+    operation_name: str | None
+    read_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What goes back. `executed`: false where the request was refused whole. `status`: where HTTP has its own word."""
+
+    body: bytes
+    executed: bool
+    unauthenticated: bool = False
+    status: int | None = None
+
+
+class Engine:
+    """One for a process. `reads` is where plans read; verbs have their own connections."""
+
+    def __init__(self, schema: GraphQLSchema, reads: PostgresReads | SqliteReads) -> None:
+        self._schema = schema
+        self._reads = reads
+        self._plans = {
+            True: Plans(schema, reads.dialect, SIGNED_IN_BYTES),
+            False: Plans(schema, reads.dialect, ANONYMOUS_BYTES),
+        }
+        self._seats: Kept[Seat] = Kept(_SEATS_BYTES)
+
+    async def seat(self, token: str, now: datetime) -> Seat | None:
+        """The seat that a bearer token stands for; null where it stands for none.
+
+        What was looked up before is taken as it was: it only chooses the plan, whose statements prove the right.
+        """
+        token_hash = tokens.digest(token)
+        found = self._seats.get(token_hash) or await self._looked_up(token_hash, now)
+        if found is not None:
+            await identity.touch(found.session_id, now)
+        return found
+
+    async def execute(self, request: GraphQLRequest, caller: Caller) -> Answer:  # noqa: PLR0911  one answer a refusal
+        """Answer a request. What is no fault of the caller's is raised."""
+        try:
+            return await self._executed(request, caller)
+        except InvalidDocumentError as invalid:
+            return _refusal(*invalid.errors)
+        except GraphQLError as error:
+            return _refusal(error)
+        except errors.Unauthenticated:
+            return _unauthenticated()
+        except errors.IdempotencyMismatch:
+            message = "This Idempotency-Key was used for another request."
+            return _refusal(refused(ErrorCode.IDEMPOTENCY_MISMATCH, message))
+        except errors.IdempotencyInFlight:
+            message = "The first request with this Idempotency-Key is still being answered."
+            return _refusal(refused(ErrorCode.IDEMPOTENCY_MISMATCH, message), status=_CONFLICT)
+        except (asyncpg.QueryCanceledError, sqlite3.OperationalError) as error:
+            if isinstance(error, sqlite3.OperationalError) and error.sqlite_errorname != "SQLITE_INTERRUPT":
+                raise
+            return _refusal(refused(ErrorCode.LIMIT_EXCEEDED, "The answer takes too long to read. Ask for less."))
+
+    async def _executed(self, request: GraphQLRequest, caller: Caller) -> Answer:
+        plans = self._plans[caller.seat is not None]
+        operation = _chosen(plans.operations(request.query), request.operation_name)
+        variables = request.variables or {}
+        if operation.kind is OperationType.MUTATION:
+            if request.read_only:
+                error = refused(ErrorCode.INVALID, "A mutation is sent by POST.")
+                return _refusal(error, status=_METHOD_NOT_ALLOWED)
+            return await self._mutated(operation, variables, request, caller, plans)
+        values = operation.coerced(variables)
+        while True:
+            reader = context.reader(caller, self._reads.dialect, self._check(caller))
+            plan = plans.of(operation, values, reader)
+            try:
+                return _answer(await plan.run(self._reads, reader, values, {}), denies=plan.denies)
+            except SeatChangedError:
+                caller = await self._seated_again(caller)
+
+    # ── the seat ──
+
+    def _check(self, caller: Caller) -> Callable[[], Awaitable[None]]:
+        """What a plan calls when nothing at all was found: the session may have ended, or the seat changed."""
+
+        async def check() -> None:
+            seat = caller.seat
+            if seat is not None and await self._looked_up(seat.token_hash, caller.now) != seat:
+                raise SeatChangedError
+
+        return check
+
+    async def _looked_up(self, token_hash: str, now: datetime) -> Seat | None:
+        found = await seats.of_token_hash(token_hash, now)
+        return None if found is None else self._seats.put(token_hash, found, _SEAT_BYTES)
+
+    async def _seated_again(self, caller: Caller) -> Caller:
+        """The caller with today's seat; Unauthenticated where the session has ended."""
+        if caller.seat is None:
+            raise errors.Unauthenticated
+        seat = await self._looked_up(caller.seat.token_hash, caller.now)
+        if seat is None:
+            raise errors.Unauthenticated
+        return _with_seat(caller, seat)
+
+    # ── mutations ──
+
+    async def _mutated(
+        self,
+        operation: Operation,
+        variables: Mapping[str, object],
+        request: GraphQLRequest,
+        caller: Caller,
+        plans: Plans,
+    ) -> Answer:
+        """Run a document's mutations one after the other, each answered by what it left."""
+        if caller.seat is not None:
+            caller = await self._seated_again(caller)
+        coerced = operation.coerced_slowly(variables)
+        values = dict(coerced.coerced)
+        root = self._schema.mutation_type
+        if root is None:
+            raise TypeError("The schema has no mutation type.")
+        fields = Selector(operation, operation.shaped(values)).root_fields(root)
+        _hold_to_rights(fields, caller)
+        asked = _Asked(operation, values, plans)
+        self._prepare(asked, fields, caller)
+        arguments = {field.key: _arguments(field, coerced) for field in fields if isinstance(field, RootField)}
+        data: dict[str, object] = {}
+        denies = False
+        with _idempotent(request, caller):
+            for field in fields:
+                if isinstance(field, str):
+                    data[field] = root.name
+                    continue
+                outcome = await _called(field, arguments[field.key], caller)
+                plan, data[field.key] = await self._payload(asked, field, outcome, caller)
+                denies = denies or plan.denies
+        return _answer(data, denies=denies)
+
+    def _prepare(self, asked: "_Asked", fields: list[RootField | str], caller: Caller) -> None:
+        """Compile what will read the payloads: what is wrong with a selection is found before anything is done."""
+        reader = context.reader(caller, self._reads.dialect, self._check(caller))
+        for field in fields:
+            if isinstance(field, RootField):
+                asked.plans.of(asked.operation, asked.values, reader, field)
+
+    async def _payload(
+        self, asked: "_Asked", field: RootField, outcome: Outcome, caller: Caller
+    ) -> tuple[Plan, object]:
+        """Read the payload's selection as the caller, or as whom the verb signed in, may see it now."""
+        reading = _with_seat(caller, outcome.seat) if outcome.seat else caller
+        given = {**outcome.ids, **outcome.secrets}
+        while True:
+            reader = context.reader(reading, self._reads.dialect, self._check(reading))
+            plan = asked.plans.of(asked.operation, asked.values, reader, field)
+            try:
+                return plan, await plan.run(self._reads, reader, asked.values, given)
+            except SeatChangedError:
+                try:
+                    reading = await self._seated_again(reading)
+                except errors.Unauthenticated:
+                    reading = _with_seat(reading, None)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A mutation document with its values, and where its plans are kept."""
+
+    operation: Operation
+    values: Mapping[str, object]
+    plans: Plans
+
+
+async def _called(field: RootField, arguments: Mapping[str, object], caller: Caller) -> Outcome:
+    """Call a field's verb, once for each Idempotency-Key; a refusal is an answer."""
+    source = cast("Verb", declarations.source_of(field.declared))
+    made: list[Outcome] = []
+
+    async def call() -> changes.Outcome:
+        if source.gives is None:
+            outcome = cast("Outcome", await source.call(caller, **arguments))
+        else:
+            outcome = Outcome({source.gives: cast("str", await source.call(by=caller.seat, **arguments))})
+        made.append(outcome)
+        return dict(outcome.ids)
+
+    try:
+        ids = await changes.once(field.key, call)
+    except errors.Refusal as refusal:
+        error = {"code": refusal.code, "message": refusal.message, "field": refusal.field}
+        return Outcome(secrets={"user_errors": [error]})
+    done = made[0] if made else Outcome()
+    return Outcome(ids, {**done.secrets, "user_errors": []}, done.seat)
+
+
+def _arguments(  # type: ignore[explicit-any]  # graphql-core's own
+    field: RootField, coerced: VariableValues
+) -> dict[str, object]:
+    """A field's arguments as the verb takes them: the input's own, in our spelling; what was left out, absent."""
+    values = get_argument_values(field.declared, field.nodes[0], coerced, hide_suggestions=True)
+    hold_text(values)
+    plain = _snake(values)
+    given = plain.pop("input", {})
+    return {**plain, **cast("dict[str, object]", given)}
+
+
+def _snake(values: Mapping[str, object]) -> dict[str, object]:
+    return {
+        declarations.snake(name): _snake(value) if isinstance(value, dict) else value for name, value in values.items()
+    }
+
+
+def _hold_to_rights(fields: list[RootField | str], caller: Caller) -> None:
+    """Refuse whole what needs a seat where there is none, and two of what may be asked once in a document."""
+    sole = 0
+    for field in fields:
+        if isinstance(field, str):
+            continue
+        access = declarations.access_of(field.declared)
+        if caller.seat is None and access is not None and Role.PUBLIC not in access.to:
+            raise errors.Unauthenticated
+        sole += cast("Verb", declarations.source_of(field.declared)).sole
+    if sole > 1:
+        raise refused(ErrorCode.LIMIT_EXCEEDED, "A document signs in, or answers an e-mailed link, once.")
+
+
+@contextmanager
+def _idempotent(request: GraphQLRequest, caller: Caller) -> Iterator[None]:
+    """Let verbs know the request's Idempotency-Key, if it has one."""
+    if caller.idempotency_key is None:
+        yield
+        return
+    asked = orjson.dumps([request.query, request.operation_name, request.variables], option=orjson.OPT_SORT_KEYS)
+    scope = caller.seat.session_id if caller.seat else "public"
+    key = changes.Request(scope, caller.idempotency_key, hashlib.sha256(asked).hexdigest())
+    before = changes.idempotency.set(key)
+    try:
+        yield
+    finally:
+        changes.idempotency.reset(before)
+
+
+def _chosen(operations: Mapping[str | None, Operation], name: str | None) -> Operation:
+    if name is not None:
+        if name not in operations:
+            raise refused(ErrorCode.INVALID, f"The document has no operation '{name}'.")
+        return operations[name]
+    if len(operations) != 1:
+        raise refused(ErrorCode.INVALID, "The document has several operations: say which by 'operationName'.")
+    return next(iter(operations.values()))
+
+
+def _with_seat(caller: Caller, seat: Seat | None) -> Caller:
+    return Caller(seat, caller.now, caller.ip, caller.user_agent, caller.request_id, caller.idempotency_key)
+
+
+# ── answers ──
+
+
+def _answer(data: object, *, denies: bool) -> Answer:
+    """The answer's text; where fields were denied, null and an error each."""
+    if not denies:
+        return Answer(b'{"data":' + orjson.dumps(data) + b"}", executed=True)
+    found: list[dict[str, object]] = []
+    data = runtime.settle(data, [], found)
+    return Answer(orjson.dumps({"errors": found, "data": data} if found else {"data": data}), executed=True)
+
+
+def _refusal(*found: GraphQLError, status: int | None = None) -> Answer:
+    """The answer to a request that was not executed."""
+    formatted = [error.formatted for error in found]
+    for error in formatted:
+        error.setdefault("extensions", {}).setdefault("code", ErrorCode.INVALID.value)
+    return Answer(orjson.dumps({"errors": formatted}), executed=False, status=status)
+
+
+def _unauthenticated() -> Answer:
+    message = "Sign in first: this needs a bearer token of a session that has not ended."
+    error = refused(ErrorCode.UNAUTHENTICATED, message)
+    return Answer(orjson.dumps({"errors": [error.formatted]}), executed=False, unauthenticated=True)

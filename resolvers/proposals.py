@@ -1,0 +1,60 @@
+"""What the fields of proposals are in SQL, and what a seat may do with one."""
+
+from typing import TYPE_CHECKING
+
+from domain import moves, policy
+from models.enums import ProposalAction, ProposalKind, ProposalStatus, Side
+from resolvers.sources import Order
+
+if TYPE_CHECKING:
+    from resolvers.context import Reader
+
+ACCOUNTS = (
+    "{t}.id {among}select i_.account_id from proposal_item i_"
+    " where i_.proposal_id = {p} and i_.kind = 'ADD_ACCOUNT'{end}"
+)
+CONTACTS = "{t}.id {among}select l_.contact_id from assigned_contact l_ where l_.proposal_id = {p}{end}"
+
+_I_OWN_AN_ACCOUNT = (
+    "exists (select 1 from staff_member o_ join account a_ on a_.id = o_.account_id"
+    " where o_.user_id = :user and o_.role = 'ACCOUNT_OWNER' and o_.removed_at is null and a_.client_id = :client)"
+)
+WAITING = {
+    Side.VENDOR: "false",
+    Side.PARTNER: "({t}.to_partner_id = :partner and " + policy.PROPOSAL_IS_PENDING + ")",
+    Side.CLIENT: (
+        "({t}.to_client_id = :client and "
+        + policy.PROPOSAL_IS_PENDING
+        + f" and ({{t}}.kind <> 'PARTNERSHIP_OFFER' or {_I_OWN_AN_ACCOUNT}))"
+    ),
+}
+OLDEST_FIRST = Order("{t}.id")
+
+VIEWER_CAN_INPUTS = (
+    "kind",
+    f"({policy.PROPOSAL_STATUS})",
+    "from_partner_id",
+    "from_client_id",
+    "to_partner_id",
+    "to_client_id",
+)
+
+
+def viewer_can(  # noqa: PLR0913, PLR0917  the row's columns, in the order of VIEWER_CAN_INPUTS
+    seat: "Reader",
+    kind: str,
+    status: str,
+    from_partner: str | None,
+    from_client: str | None,
+    to_partner: str | None,
+    to_client: str | None,
+) -> list[ProposalAction]:
+    """What the seat may do with a proposal that it sees, by the table that the verbs use."""
+    company = seat.partner or seat.client
+    return moves.proposal_actions(
+        ProposalKind(kind),
+        ProposalStatus(status),
+        is_own_side=moves.is_own_side(company, from_partner, from_client),
+        is_other_side=moves.is_other_side(company, to_partner, to_client),
+        roles=seat.roles,
+    )

@@ -1,0 +1,187 @@
+"""The connections that reads use: their own, without session state, and read-only on SQLite."""
+
+import asyncio
+import collections
+import sqlite3
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final, cast
+
+import asyncpg
+
+from models.sql import Dialect
+
+Rows = Sequence[Sequence[object]]
+DEADLINE_MS: Final = 250
+STATEMENTS: Final = 10_000
+_STEPS_BETWEEN_LOOKS: Final = 10_000
+
+
+class PostgresReads:
+    """A few connections, checked out without the pool's RESET (it costs more than a point read; nothing is ever set).
+
+    `jit = off` and a statement cache that holds every plan: performance.md, part 4.
+    """
+
+    dialect = Dialect.POSTGRES
+
+    def __init__(self, url: str, size: int = 8) -> None:
+        self._url = url
+        self._size = size
+        self._free: collections.deque[asyncpg.Connection] = collections.deque()
+        self._waiting: collections.deque[asyncio.Future[asyncpg.Connection | None]] = collections.deque()
+        self._open = 0
+
+    async def open(self) -> None:
+        """Connect once, so that a wrong address shows at the start."""
+        self._put(await self._get())
+
+    async def close(self) -> None:
+        """Close what is free; what is out is closed when it comes back."""
+        self._size = 0
+        while self._free:
+            await self._free.pop().close()
+
+    async def fetch(self, query: str, *values: object) -> Rows:
+        """The rows of one statement."""
+        connection = await self._get()
+        try:
+            return cast("Rows", await connection.fetch(query, *values))
+        finally:
+            self._put(connection)
+
+    async def fetch_all(self, *asked: tuple[object, ...] | None) -> list[Rows]:
+        """The rows of several independent statements, side by side; none for those that need not run."""
+        return list(await asyncio.gather(*(self.fetch(*one) if one else _nothing() for one in asked)))  # type: ignore[arg-type]
+
+    async def _get(self) -> asyncpg.Connection:
+        while True:
+            if self._free:
+                connection = self._free.pop()
+                if not connection.is_closed():
+                    return connection
+                self._open -= 1
+            elif self._open < self._size:
+                return await self._connect()
+            else:
+                waiter: asyncio.Future[asyncpg.Connection | None] = asyncio.get_running_loop().create_future()
+                self._waiting.append(waiter)
+                handed = await self._handed(waiter)
+                if handed is not None:
+                    return handed
+
+    async def _connect(self) -> asyncpg.Connection:
+        self._open += 1
+        try:
+            return await asyncpg.connect(
+                self._url,
+                statement_cache_size=STATEMENTS,
+                max_cacheable_statement_size=0,
+                max_cached_statement_lifetime=0,
+                timeout=5,
+                server_settings={
+                    "application_name": "countersign reads",
+                    "jit": "off",
+                    "statement_timeout": "5000",
+                    "default_transaction_read_only": "on",
+                },
+            )
+        except BaseException:
+            self._open -= 1
+            self._wake()
+            raise
+
+    async def _handed(self, waiter: "asyncio.Future[asyncpg.Connection | None]") -> asyncpg.Connection | None:
+        try:
+            return await waiter
+        except asyncio.CancelledError:
+            if waiter.done() and not waiter.cancelled() and (connection := waiter.result()):
+                self._put(connection)
+            raise
+
+    def _put(self, connection: asyncpg.Connection) -> None:
+        if connection.is_closed() or not self._size:
+            self._open -= 1
+            if not connection.is_closed():
+                connection.terminate()
+            self._wake()
+            return
+        while self._waiting:
+            waiter = self._waiting.popleft()
+            if not waiter.done():
+                waiter.set_result(connection)
+                return
+        self._free.append(connection)
+
+    def _wake(self) -> None:
+        """Let one who waits try to connect: a connection was lost."""
+        while self._waiting:
+            waiter = self._waiting.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+                return
+
+
+async def _nothing() -> Rows:
+    return ()
+
+
+class SqliteReads:
+    """One read-only connection, used in line on the loop: a point read costs 6 µs there, and 65 through a thread.
+
+    A statement that runs for over 250 ms is ended (`sqlite3.OperationalError: interrupted`).
+    """
+
+    dialect = Dialect.SQLITE
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._connection: sqlite3.Connection | None = None
+        self._until = 0.0
+
+    async def open(self) -> None:
+        """Open the file, which must be there."""
+        self._connected()
+
+    async def close(self) -> None:
+        """Close it."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def fetch(self, query: str, *values: object) -> Rows:
+        """The rows of one statement."""
+        connection = self._connected()
+        self._until = time.monotonic() + DEADLINE_MS / 1000
+        return connection.execute(query, values).fetchall()
+
+    def _connected(self) -> sqlite3.Connection:
+        if self._connection is None:
+            connection = sqlite3.connect(
+                f"{self._path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None, cached_statements=1_000
+            )
+            connection.execute("pragma query_only = on")
+            connection.execute("pragma busy_timeout = 5000")
+            connection.set_progress_handler(lambda: time.monotonic() > self._until, _STEPS_BETWEEN_LOOKS)
+            self._connection = connection
+        return self._connection
+
+
+def of_url(url: str) -> PostgresReads | SqliteReads:
+    """The reads of a database by its Tortoise URL."""
+    if url.startswith("sqlite://"):
+        return SqliteReads(Path(url.removeprefix("sqlite://").partition("?")[0]))
+    return PostgresReads("postgresql://" + url.partition("://")[2])
+
+
+@asynccontextmanager
+async def opened(url: str) -> "AsyncIterator[PostgresReads | SqliteReads]":
+    """The reads of a database, for the length of a block."""
+    reads = of_url(url)
+    await reads.open()
+    try:
+        yield reads
+    finally:
+        await reads.close()

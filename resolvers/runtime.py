@@ -1,0 +1,169 @@
+"""What generated functions call: the few steps between rows and the answer."""
+
+import datetime as dt
+import zlib
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, TypeVar, cast
+
+import orjson
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    OperationDefinitionNode,
+    SelectionSetNode,
+    execute_sync,
+    value_from_ast,
+)
+
+from models.enums import ErrorCode, Role
+from resolvers.cursors import cursor, position
+from resolvers.documents import Operation, refused
+
+Row = Sequence[object]
+VALUE = TypeVar("VALUE")
+
+
+@dataclass(frozen=True)
+class Denied:
+    """Stands in the answer where the seat's role may never read, until `settle` makes it null and an error."""
+
+    field: str
+    signed_in: bool
+    to: frozenset[Role]
+
+    def error(self, path: list[str | int]) -> dict[str, object]:
+        """The error of one place."""
+        code = ErrorCode.FORBIDDEN if self.signed_in else ErrorCode.UNAUTHENTICATED
+        readers = ", ".join(sorted(self.to))
+        return {"message": f"{self.field} is for {readers}.", "path": path, "extensions": {"code": code.value}}
+
+
+def settle(data: object, path: list[str | int], errors: list[dict[str, object]]) -> object:
+    """Turn what is denied into null, with one error each at its exact path."""
+    if isinstance(data, Denied):
+        errors.append(data.error(path))
+        return None
+    if isinstance(data, dict):
+        for key, value in data.items():
+            if isinstance(value, (Denied, dict, list)):
+                data[key] = settle(value, [*path, key], errors)
+    elif isinstance(data, list):
+        for place, value in enumerate(data):
+            data[place] = settle(value, [*path, place], errors)
+    return data
+
+
+def time_text(moment: dt.datetime | None) -> str | None:
+    """A driver's moment, which is in UTC, as the contract prints it."""
+    return None if moment is None else moment.isoformat(timespec="microseconds")[:26] + "Z"
+
+
+def plain(value: object) -> object:
+    """A value of a Python function as the contract prints it."""
+    return time_text(value.astimezone(dt.UTC)) if isinstance(value, dt.datetime) else value
+
+
+def none_or(build: Callable[[VALUE], object], value: VALUE | None) -> object:
+    """What is built of a value, if there is one."""
+    return None if value is None else build(value)
+
+
+def grouped(rows: Iterable[Row]) -> dict[object, list[Row]]:
+    """Rows by the id of the row above, which stands first."""
+    groups: dict[object, list[Row]] = {}
+    for row in rows:
+        key = row[0]
+        if key in groups:
+            groups[key].append(row)
+        else:
+            groups[key] = [row]
+    return groups
+
+
+def grouped_present(rows: Iterable[Row], at: int) -> dict[object, list[Row]]:
+    """The same, without rows that only carry the count of an empty list."""
+    return grouped(row for row in rows if row[at] is not None)
+
+
+def present(rows: Iterable[Row], at: int) -> list[Row]:
+    """Rows without the one that only carries the count of an empty list."""
+    return [row for row in rows if row[at] is not None]
+
+
+def keys(ids: Iterable[object]) -> list[object]:
+    """The ids of the rows above, each once."""
+    return [key for key in dict.fromkeys(ids) if key is not None]
+
+
+def by_prefix(ids: Iterable[str]) -> dict[str, list[str]]:
+    """Ids by the prefix that tells their type, each once."""
+    found: dict[str, list[str]] = {}
+    for key in dict.fromkeys(ids):
+        found.setdefault(key.rpartition("_")[0], []).append(key)
+    return found
+
+
+def ids(values: Iterable[object]) -> str:
+    """A bound list, as SQLite takes it."""
+    return orjson.dumps(list(values)).decode()
+
+
+def at_most(limit: int, values: Sequence[object]) -> None:
+    """Refuse a list that is too long."""
+    if len(values) > limit:
+        raise refused(ErrorCode.LIMIT_EXCEEDED, f"{len(values)} ids are asked for at once; {limit} is the limit.")
+
+
+def from_ast(node: object, declared: object, variables: Mapping[str, object]) -> object:
+    """A literal that holds variables."""
+    return value_from_ast(node, declared, cast("dict[str, object]", variables))  # type: ignore[arg-type]
+
+
+def checksum(text: str) -> int:
+    """A number for a text, the same in every process."""
+    return zlib.crc32(text.encode())
+
+
+def introspection(
+    operation: Operation, nodes: list[FieldNode]
+) -> Callable[[object, dict[str, object]], Awaitable[object]]:
+    """Answer an introspection field by graphql-core, alone and without a statement."""
+    definition = OperationDefinitionNode(
+        operation=operation.node.operation,
+        variable_definitions=operation.node.variable_definitions,
+        directives=(),
+        selection_set=SelectionSetNode(selections=tuple(nodes)),
+    )
+    document = DocumentNode(definitions=(definition, *operation.fragments.values()))
+    key = (nodes[0].alias or nodes[0].name).value
+
+    async def answer(_reader: object, variables: dict[str, object]) -> object:
+        result = execute_sync(operation.schema, document, variable_values=variables)
+        if result.errors:
+            raise result.errors[0]
+        return cast("dict[str, object]", result.data)[key]
+
+    return answer
+
+
+# SQLite's; True and False are found by their equals.
+BOOLEANS: Final = {None: None, 0: False, 1: True}
+
+NAMES: Final[Mapping[str, object]] = {
+    "T": time_text,
+    "B": BOOLEANS,
+    "J": orjson.loads,
+    "at_most": at_most,
+    "by_prefix": by_prefix,
+    "cursor": cursor,
+    "from_ast": from_ast,
+    "grouped": grouped,
+    "grouped_present": grouped_present,
+    "ids": ids,
+    "keys": keys,
+    "none_or": none_or,
+    "plain": plain,
+    "position": position,
+    "present": present,
+}

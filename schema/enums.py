@@ -1,0 +1,107 @@
+"""TABLE: what the words of the house mean, as clients read it. Importing it makes the enums the schema's."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+import strawberry
+
+from models import enums
+
+
+def _show(words: type[StrEnum], description: str, values: Mapping[str, str] | None = None) -> None:
+    strawberry.enum(words, description=description)
+    for value in vars(words)["__strawberry_definition__"].values:
+        value.description = (values or {}).get(value.name)
+
+
+_show(
+    enums.Role,
+    "What a seat counts as.",
+    {
+        "PUBLIC": "Anyone, signed in or not.",
+        "USER": "Any signed-in user.",
+        "ADMIN": "The vendor's own staff: runs the programme and the portal.",
+        "PARTNER": "Any member of a partner company; sees that company's rows.",
+        "PARTNER_ADMIN": "The one partner admin of a partner company.",
+        "CLIENT": "Any staff member of a client's account; sees that account's and client's rows.",
+        "ACCOUNT_OWNER": "Owner of at least one account; on verbs, of the account concerned.",
+    },
+)
+_show(
+    enums.Relation,
+    "Whose row it must be.",
+    {
+        "ANY": "Anybody's that the viewer sees.",
+        "OWN_COMPANY": "The viewer's own company's.",
+        "OWN_SIDE": "The viewer's own side's.",
+        "SELF": "The viewer's own.",
+    },
+)
+_show(enums.Side, "The three sides of the portal.")
+_show(
+    enums.PartnerKind,
+    "What a partner company does.",
+    {"PARTNER": "Sells, sets up and supports on the client's behalf."},
+)
+_show(enums.PartnerMemberRole, "A member's place in a partner company: exactly one is its admin.")
+_show(
+    enums.AccountStatus,
+    "The life of an account.",
+    {"SETTING_UP": "Its owner has not joined yet.", "ACTIVE": "In use.", "CANCELLED": "Given up by its owner."},
+)
+_show(enums.SecurityRole, "What a staff member may do in an account.")
+_show(enums.ContactPurpose, "What a contact's details may be used for.")
+_show(enums.PartnershipKind, "How a partnership began.", {"DIRECT": "Offered by the partner, accepted by the client."})
+_show(enums.PartnershipStatus, "The life of a partnership. EXPIRED from the moment the offer's `expiresAt` has passed.")
+_show(
+    enums.PartnershipLabel,
+    "The label on the tile: what the person looking at it needs to know first.",
+    {"MODIFIED": "A modification is pending; both sides see it.", "OPEN": "Offered, and not answered yet."},
+)
+_show(
+    enums.ContactLabel,
+    "Where an assigned contact stands.",
+    {
+        "TO_BE_ADDED": "In this side's draft.",
+        "OFFERED": "Submitted; the other side has not accepted yet.",
+        "ASSIGNED": "Accepted by the other side.",
+        "TO_BE_RELEASED": "In this side's draft; undone by taking it out of the draft.",
+        "RELEASED": "Withdrawal submitted; still there until the other side accepts.",
+    },
+)
+_show(
+    enums.AccessStatus,
+    "A partner's access to an account.",
+    {
+        "ENABLED": "The partner can open the account.",
+        "EXPIRED": "60 days without the partner opening the account. Still connected; may be requested again.",
+        "DISABLED": "Switched off by the client. Still connected: revenue share and status credits stay.",
+        "DISCONNECTED": "Connection ended by either side. Only a new offer, accepted, connects again.",
+    },
+)
+_show(enums.ProposalKind, "What is asked.")
+_show(
+    enums.ProposalStatus,
+    "The life of everything that waits for a yes.",
+    {
+        "DRAFT": "Being prepared; only its own side sees it.",
+        "PENDING": "Waits for the other side.",
+        "PARTIALLY_ACCEPTED": "Some items accepted, some declined.",
+        "WITHDRAWN": "Taken back by the side that made it.",
+        "EXPIRED": "Nobody answered in time. Never counts as a yes, never blocks a new one.",
+        "SUPERSEDED": "A counter-proposal or another partner's approved lead took its place.",
+        "CANCELLED": "What it was about ended first.",
+    },
+)
+_show(enums.ProposalAction, "What the viewer may do with a proposal.")
+_show(enums.InviteKind, "What an invite brings its person into.")
+_show(
+    enums.UserErrorCode,
+    "Why a mutation was refused.",
+    {
+        "NOT_FOUND": "Also for what the viewer may not see.",
+        "WRONG_STATE": "The object is not in a state that allows this; read it again.",
+        "CONFLICT": "Somebody changed it meanwhile; read it again.",
+    },
+)
+_show(enums.SignInMethod, "How somebody signed in.")

@@ -1,0 +1,40 @@
+"""The types that name each other across modules: Strawberry resolves them when the schema is built."""
+
+from typing import Annotated, Any
+
+from strawberry import lazy
+
+from schema.paging import Connection
+
+# mypy cannot follow names that only Strawberry resolves; the schema's tests hold every one of them.
+Type = Any  # type: ignore[explicit-any]
+
+AccessGrant: Type = Annotated["AccessGrant", lazy("schema.accounts")]
+Account: Type = Annotated["Account", lazy("schema.accounts")]
+StaffMember: Type = Annotated["StaffMember", lazy("schema.accounts")]
+Contact: Type = Annotated["Contact", lazy("schema.contacts")]
+Event: Type = Annotated["Event", lazy("schema.events")]
+AssignedContact: Type = Annotated["AssignedContact", lazy("schema.partnerships")]
+Partnership: Type = Annotated["Partnership", lazy("schema.partnerships")]
+Client: Type = Annotated["Client", lazy("schema.people")]
+Partner: Type = Annotated["Partner", lazy("schema.people")]
+PartnerMember: Type = Annotated["PartnerMember", lazy("schema.people")]
+User: Type = Annotated["User", lazy("schema.people")]
+Invite: Type = Annotated["Invite", lazy("schema.proposals")]
+PartnershipOffer: Type = Annotated["PartnershipOffer", lazy("schema.proposals")]
+Proposal: Type = Annotated["Proposal", lazy("schema.proposals")]
+Seat: Type = Annotated["Seat", lazy("schema.viewer")]
+Viewer: Type = Annotated["Viewer", lazy("schema.viewer")]
+
+AccessGrantConnection: Type = Connection[AccessGrant]
+AccountConnection: Type = Connection[Account]
+StaffMemberConnection: Type = Connection[StaffMember]
+ContactConnection: Type = Connection[Contact]
+EventConnection: Type = Connection[Event]
+AssignedContactConnection: Type = Connection[AssignedContact]
+PartnershipConnection: Type = Connection[Partnership]
+ClientConnection: Type = Connection[Client]
+PartnerConnection: Type = Connection[Partner]
+PartnerMemberConnection: Type = Connection[PartnerMember]
+InviteConnection: Type = Connection[Invite]
+ProposalConnection: Type = Connection[Proposal]

@@ -1,0 +1,149 @@
+"""Users, and the companies of the portal."""
+
+from datetime import datetime
+
+import strawberry
+
+from domain import policy
+from models import enums
+from models.client import Client as ClientRow
+from models.enums import Relation, Role
+from models.partner import Partner as PartnerRow
+from models.partner import PartnerMember as PartnerMemberRow
+from models.user import User as UserRow
+from resolvers import people
+from resolvers.sources import DEFAULT, Filter, Order
+from schema import names
+from schema.fields import by_side, column, embedded, expression, lookup, node, one, page, plain
+from schema.paging import Node
+from schema.scalars import URL, EmailAddress
+
+OWN = Relation.OWN_COMPANY
+MEMBERS = [Role.ADMIN, Role.PARTNER]
+NEWEST_FIRST = {DEFAULT: Order("{t}.version", descending=True, kind="number")}
+BY_NAME = {DEFAULT: Order("{t}.name_key")}
+BY_NAME_OF_OTHER_SIDE = Order(by_side("{t}.client_key", "{t}.partner_key", "{t}.partner_key"))
+SEARCH_NAME = (str | None, Filter("{t}.name_key like :value escape '\\'", people.search_pattern))
+OF_PARTNERSHIP_STATUS = Filter(f"{policy.PARTNERSHIP_STATUS} {{within}}:value{{end_within}}")
+OF_PROPOSAL_STATUS = Filter(f"{policy.PROPOSAL_STATUS} {{within}}:value{{end_within}}")
+STATUSES = {"status": (list[enums.ProposalStatus] | None, OF_PROPOSAL_STATUS)}
+
+
+@node(UserRow, own={Relation.SELF: "{t}.id = :user"})
+class User(Node):
+    """A person who signs in. Users are never deleted, only emptied; whoever sees a row sees the names on it."""
+
+    name: str = column()
+    locale: str | None = column()
+    email: EmailAddress | None = expression(
+        by_side(people.EMAIL_FOR_PARTNER, people.EMAIL_FOR_CLIENT, "{t}.email"),
+        to=[Role.ADMIN, Role.PARTNER, Role.CLIENT],
+        doc="Shown to people who share a company or account with this user.",
+    )
+
+
+@plain
+class BusinessDetails:
+    """Address and ways to reach a company: 'business partner details'."""
+
+    street: str | None = column()
+    city: str | None = column()
+    state: str | None = column()
+    postal_code: str | None = column()
+    country: str | None = column()
+    phone: str | None = column()
+    fax: str | None = column()
+    email: EmailAddress | None = column()
+    website: URL | None = column()
+
+
+@plain
+class Licences:
+    """How many members a partner company may have, and how many it has (open invites count)."""
+
+    granted: int = column("licences")
+    used: int = expression(people.LICENCES_USED, doc="Members and open invites.")
+    available: int = expression(f"{{t}}.licences - ({people.LICENCES_USED})", doc="How many more may be invited.")
+
+
+@node(PartnerRow, own={Relation.OWN_COMPANY: "{t}.id = :partner"})
+class Partner(Node):
+    """A partner company."""
+
+    name: str = column()
+    kind: enums.PartnerKind = column()
+    domain: str | None = column(to=MEMBERS, of=OWN, doc="Members' e-mail addresses must be at this domain.")
+    details: BusinessDetails = embedded()
+    invites: names.InviteConnection | None = page(
+        "{t}.partner_id = {p}",
+        filters=STATUSES,
+        to=[Role.ADMIN, Role.PARTNER_ADMIN],
+        of=OWN,
+        doc="Open and past invites; open ones use a licence.",
+    )
+    admin: User | None = one("admin_id", doc="Exactly one partner admin; null only until the first one accepts.")
+    members: names.PartnerMemberConnection | None = page("{t}.partner_id = {p}", to=MEMBERS, of=OWN)
+    licences: Licences | None = embedded(
+        to=MEMBERS, of=OWN, doc="How many members the company may have, and how many it has (open invites count)."
+    )
+    copy_address: EmailAddress | None = column(
+        to=MEMBERS, of=OWN, doc="Copied on every e-mail sent to the contacts of this partner's clients."
+    )
+    partnerships: names.PartnershipConnection | None = page(
+        "{t}.partner_id = {p}",
+        filters={"status": (list[enums.PartnershipStatus] | None, OF_PARTNERSHIP_STATUS)},
+        orders={DEFAULT: Order("{t}.client_key")},
+        to=MEMBERS,
+        of=OWN,
+    )
+    contacts: names.ContactConnection | None = page(
+        "{t}.partner_id = {p}", filters={"search": SEARCH_NAME}, orders=BY_NAME, to=MEMBERS, of=OWN
+    )
+    history: names.EventConnection | None = page(
+        "{t}.stream = {p}", orders=NEWEST_FIRST, to=[Role.ADMIN, Role.PARTNER_ADMIN], of=OWN, doc="Newest first."
+    )
+
+
+@node(PartnerMemberRow)
+class PartnerMember(Node):
+    """A person's place in a partner company."""
+
+    user: User = one("user_id")
+    role: enums.PartnerMemberRole = column()
+    joined_at: datetime = column()
+
+
+@node(ClientRow, own={Relation.OWN_COMPANY: "{t}.id = :client"})
+class Client(Node):
+    """A customer company."""
+
+    name: str = column()
+    details: BusinessDetails = embedded()
+    accounts: names.AccountConnection = page("{t}.client_id = {p}", orders=BY_NAME)
+    contacts: names.ContactConnection = page(
+        "{t}.client_id = {p}",
+        filters={"search": SEARCH_NAME, "purpose": (enums.ContactPurpose | None, people.OF_PURPOSE)},
+        orders=BY_NAME,
+    )
+    partnerships: names.PartnershipConnection | None = page(
+        "{t}.client_id = {p}",
+        filters={"status": (list[enums.PartnershipStatus] | None, OF_PARTNERSHIP_STATUS)},
+        orders={DEFAULT: Order("{t}.partner_key")},
+        to=[Role.ADMIN, Role.CLIENT],
+    )
+
+
+@strawberry.type
+class PeopleQuery:
+    """The roots of this slice."""
+
+    partner: Partner | None = lookup()
+    client: Client | None = lookup()
+    partners: names.PartnerConnection | None = page(
+        filters={"search": SEARCH_NAME, "kind": (enums.PartnerKind | None, Filter("{t}.kind = :value"))},
+        orders=BY_NAME,
+        to=[Role.ADMIN],
+    )
+    clients: names.ClientConnection | None = page(
+        filters={"search": SEARCH_NAME}, orders=BY_NAME, to=[Role.ADMIN, Role.PARTNER]
+    )

@@ -1,0 +1,80 @@
+"""Everything that waits for somebody's yes."""
+
+from datetime import datetime
+
+import strawberry
+
+from domain import policy
+from models import enums
+from models.enums import Role
+from models.proposal import Proposal as ProposalRow
+from resolvers import proposals
+from resolvers.sources import Kinds
+from schema import names
+from schema.contacts import Organisation
+from schema.fields import column, derived, either, expression, many, node, one, table
+from schema.paging import Node
+from schema.people import User
+from schema.scalars import EmailAddress
+
+
+@strawberry.interface(
+    description="Something one side asks and the other side countersigns. Every final status is final and keeps who "
+    "decided, when and why."
+)
+class Proposal(Node):
+    """The kinds share a table."""
+
+    kind: enums.ProposalKind = column()
+    status: enums.ProposalStatus = expression(
+        policy.PROPOSAL_STATUS,
+        doc="EXPIRED from the moment `expiresAt` has passed, whether or not anything announced it.",
+    )
+    from_: Organisation | None = either(
+        name="from", doc="The company that asks; null: the vendor.", Partner="from_partner_id", Client="from_client_id"
+    )
+    version: int = column(
+        doc="Rises with every change; send it back as `expectedVersion` to decide on exactly what was read."
+    )
+    message: str | None = column()
+    proposed_by: User | None = one("proposed_by_id")
+    proposed_by_side: enums.Side = column()
+    proposed_at: datetime | None = column()
+    expires_at: datetime | None = column()
+    decided_by: User | None = one("decided_by_id")
+    decided_at: datetime | None = column()
+    comment: str | None = column(doc="The decider's comment or reason.")
+    viewer_can: list[enums.ProposalAction] = derived(proposals.viewer_can, *proposals.VIEWER_CAN_INPUTS, seat=True)
+
+
+@node(ProposalRow, prefix="offer", only="{t}.kind = 'PARTNERSHIP_OFFER'")
+class PartnershipOffer(Proposal):
+    """A partner asks a client, or somebody who may become one, to work together."""
+
+    partnership: names.Partnership = one("partnership_id")
+    email: EmailAddress | None = column(
+        to=[Role.ADMIN, Role.PARTNER], doc="Set when the offer went to an address rather than to a client."
+    )
+    client_name: str | None = column(doc="The company's name as the partner wrote it.")
+    accounts: list[names.Account] = many(
+        proposals.ACCOUNTS, doc="Those that the partner asked for and the viewer sees."
+    )
+    contacts: list[names.Contact] = many(proposals.CONTACTS, doc="Those lent with it, as far as the viewer sees them.")
+
+
+@node(ProposalRow, prefix="invite", only="{t}.kind = 'INVITE'")
+class Invite(Proposal):
+    """An e-mailed, single-use, expiring link. The server keeps only a hash of its token."""
+
+    invite_kind: enums.InviteKind = column()
+    email: EmailAddress = column()
+    partnership: names.Partnership | None = one("partnership_id")
+    account: names.Account | None = one("account_id")
+    partner: names.Partner | None = one("partner_id")
+
+
+Proposal.__kinds__ = Kinds(  # type: ignore[attr-defined]  # read by the compiler
+    table(ProposalRow, prefix="proposal"),
+    "kind",
+    {"PARTNERSHIP_OFFER": "PartnershipOffer", "INVITE": "Invite"},
+)

@@ -1,0 +1,105 @@
+"""The signed-in person and everything that person's portal opens with."""
+
+from datetime import datetime
+
+import strawberry
+
+from models import enums
+from models.enums import Role
+from models.seat import Seat as SeatRow
+from models.seat import Session as SessionRow
+from resolvers import partnerships, people, proposals, viewer
+from resolvers.sources import DEFAULT, Filter, Function, Order, Own
+from schema import names
+from schema.fields import column, expression, many, node, one, page, plain, root
+from schema.paging import Node
+from schema.people import BY_NAME, SEARCH_NAME, User
+from schema.scalars import URL, EmailAddress
+
+OWN_SESSION = Own("{t}.id = :session")
+
+
+PartnershipOrder = strawberry.enum(
+    viewer.PartnershipOrder, description="What the tiles of the home page are sorted by: CHANGED, latest first."
+)
+
+
+@node(SeatRow)
+class Seat(Node):
+    """One role of one person: the vendor's staff, a member of one partner company, or staff of one client."""
+
+    side: enums.Side = column()
+    roles: list[enums.Role] = column()
+    name: str = expression(viewer.SEAT_NAME, doc="The company's, or the vendor's.")
+    waiting: int = expression(viewer.WAITING, doc="How many proposals wait for this seat's answer.")
+
+
+@node(SessionRow)
+class Session:
+    """A sign-in of the viewer's."""
+
+    id: strawberry.ID = column()
+    seat: Seat = one("seat_id")
+    via: enums.SignInMethod = column(doc="How it began.")
+    started_at: datetime = column()
+    last_seen_at: datetime = column(doc="To the minute.")
+    expires_at: datetime = column()
+    ip: str | None = column()
+    user_agent: str | None = column()
+    current: bool = expression("{t}.id = :session", doc="Whether it is the one that asks.")
+
+
+@node(SessionRow)
+class Viewer:
+    """The signed-in person and everything that person's portal opens with."""
+
+    user: User = one("user_id")
+    seat: Seat = one("seat_id", doc="What the viewer acts as now.")
+    seats: list[Seat] = many(
+        "{t}.user_id = :user",
+        doc="Everything that this person could act as; `seatTake` switches without signing in again.",
+    )
+    sessions: list[Session] = many("{t}.user_id = :user", order=Order("{t}.id", descending=True), doc="Latest first.")
+    accounts: names.AccountConnection = page(
+        filters={"search": SEARCH_NAME}, orders=BY_NAME, doc="The navigation bar: the accounts that the seat sees."
+    )
+    inbox: names.ProposalConnection = page(
+        where=proposals.WAITING,
+        filters={"kind": (list[enums.ProposalKind] | None, Filter("{t}.kind {within}:value{end_within}"))},
+        doc="Everything that waits for this seat's countersignature, across all companies, oldest first.",
+    )
+    partnerships: names.PartnershipConnection = page(
+        where=partnerships.NOT_HIDDEN,
+        filters={
+            "label": (
+                list[enums.PartnershipLabel] | None,
+                Filter(f"{partnerships.LABEL} {{within}}:value{{end_within}}"),
+            ),
+            "search": (str | None, Filter(partnerships.SEARCH, people.search_pattern)),
+        },
+        orders={
+            DEFAULT: partnerships.BY_NAME,
+            "NAME": partnerships.BY_NAME,
+            "CHANGED": partnerships.BY_CHANGE,
+        },
+        order_by=(PartnershipOrder, viewer.PartnershipOrder.NAME),
+        doc="The tiles of the home page.",
+    )
+
+
+@plain
+class Vendor:
+    """Who runs this portal."""
+
+    name: str = column()
+    support_address: EmailAddress | None = column()
+    locales: list[str] = column()
+    portal_url: URL | None = column()
+
+
+@strawberry.type
+class ViewerQuery:
+    """The roots of this slice."""
+
+    vendor: Vendor = root(Function(viewer.vendor), to=[Role.PUBLIC])
+    viewer: Viewer | None = root(OWN_SESSION, doc="Null when nobody is signed in.")
