@@ -2,10 +2,12 @@
 
 import os
 import secrets
+from contextlib import suppress
 from datetime import timedelta
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, HttpUrl, SecretStr, TypeAdapter, model_validator
@@ -44,14 +46,18 @@ def _kept_key(data: dict[str, object]) -> SecretStr:
         return NO_KEY
     path = data_dir.resolve() / SECRET_KEY_FILE
     path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        opened = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return SecretStr(path.read_text())
-    key = secrets.token_hex(SECRET_KEY_BYTES)
-    with os.fdopen(opened, "w") as file:
-        file.write(key)
-    return SecretStr(key)
+    if not path.exists():
+        _make_key(path)
+    return SecretStr(path.read_text())
+
+
+def _make_key(path: Path) -> None:
+    """Write a new key, whole or not at all, for its owner alone; of two at once one key stays."""
+    with NamedTemporaryFile("w", dir=path.parent) as file:
+        file.write(secrets.token_hex(SECRET_KEY_BYTES))
+        file.flush()
+        with suppress(FileExistsError):
+            os.link(file.name, path)
 
 
 class Settings(BaseSettings):
@@ -60,7 +66,9 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="COUNTERSIGN_", env_ignore_empty=True, frozen=True, extra="ignore")
 
     data_dir: Path = Field(default=Path("var"), description="where the embedded database, mails and keys live")
-    database_url: str | None = Field(default=None, description="`postgres://…`; without it SQLite in DATA_DIR")
+    database_url: str | None = Field(
+        default=None, repr=False, description="`postgres://…`; without it SQLite in DATA_DIR"
+    )
     public_url: BaseUrl = Field(default="http://127.0.0.1:8000", description="how this server is reached from outside")
     portal_url: BaseUrl | None = Field(
         default=None, description="your own front end; without it e-mailed links open the server's own pages"
@@ -82,7 +90,9 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _key_is_strong(self) -> Self:
         if self.secret_key == NO_KEY:
-            msg = "COUNTERSIGN_SECRET_KEY is required beside COUNTERSIGN_DATABASE_URL: every server must sign links alike"
+            msg = (
+                "COUNTERSIGN_SECRET_KEY is required beside COUNTERSIGN_DATABASE_URL: every server must sign links alike"
+            )
             raise ValueError(msg)
         if len(self.secret_key.get_secret_value()) < SECRET_KEY_BYTES:
             msg = f"COUNTERSIGN_SECRET_KEY needs at least {SECRET_KEY_BYTES} characters"

@@ -1,0 +1,283 @@
+"""The application and the command line: the only room that knows all floors.
+
+What a command needs is imported when it runs, so that none waits for another's libraries.
+"""
+
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from typing import TYPE_CHECKING
+
+import cyclopts
+
+import settings
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+    from resolvers.engine import Engine
+    from web.backend import Backend
+
+ATTEND_SECONDS = 1
+ANSWER_SECONDS = 5
+GRACE_SECONDS = 10
+
+AWAY = "The database is not reachable."
+BROKEN = "Something is wrong on our side: the log says what."
+NOT_MIGRATED = "The database is not migrated: run `python server.py migrate`."
+ONE_PROCESS = "SQLite is used by one process alone: set COUNTERSIGN_DATABASE_URL to PostgreSQL to run more."
+
+commands = cyclopts.App(name="countersign", help="An open GraphQL backend for partnerships.", version="0.1.0")
+
+
+def create_app(chosen: settings.Settings) -> "ASGIApp":
+    """Return the ASGI application. It starts without its database too, and takes up its work when that is there."""
+    from starlette.applications import Starlette
+    from starlette.routing import Mount, Route
+    from starlette.staticfiles import StaticFiles
+
+    from web import health, ide, pages
+    from web.backend import Backend
+    from web.graphql import GraphQL
+    from web.requests import Requests
+
+    behind = Backend()
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        async with _attended(behind, chosen):
+            yield
+
+    routed = Starlette(
+        routes=[
+            Route("/health/live", health.Live()),
+            Route("/health/ready", health.Ready(behind)),
+            *pages.routes(behind, chosen.portal_url),
+            Mount(ide.MOUNTED_AT, StaticFiles(directory=ide.FILES)),
+        ],
+        exception_handlers={404: pages.not_found},
+        lifespan=lifespan,
+    )
+    return Requests(routed, {"/graphql": GraphQL(behind)})
+
+
+def app() -> "ASGIApp":
+    """Return the application as uvicorn starts it, in each of its processes."""
+    from web import log
+
+    chosen = settings.load()
+    log.configure(chosen.log_format)
+    return create_app(chosen)
+
+
+@asynccontextmanager
+async def _attended(behind: "Backend", chosen: settings.Settings) -> AsyncIterator[None]:
+    """Open the database for as long as the server runs, and watch it."""
+    from models import database
+
+    url = database.url_for(chosen.database_url, chosen.data_dir)
+    async with database.connected(url, everywhere=True), AsyncExitStack() as opened:
+        watch = asyncio.create_task(_watch(behind, chosen, opened))
+        try:
+            yield
+        finally:
+            watch.cancel()
+            with suppress(asyncio.CancelledError):
+                await watch
+
+
+async def _watch(behind: "Backend", chosen: settings.Settings, opened: AsyncExitStack) -> None:
+    """Keep the backend's problem true, second by second."""
+    import structlog
+
+    log = structlog.get_logger("server")
+    while True:
+        problem = await _problem(behind, chosen, opened)
+        if problem != behind.problem:
+            _ = log.info("ready") if problem is None else log.warning("not ready", problem=problem)
+        behind.problem = problem
+        await asyncio.sleep(ATTEND_SECONDS)
+
+
+async def _problem(behind: "Backend", chosen: settings.Settings, opened: AsyncExitStack) -> str | None:
+    """Tell why the server cannot work now; once it could, everything that works is open."""
+    import structlog
+
+    from models import database
+    from web import faults
+
+    try:
+        async with asyncio.timeout(ANSWER_SECONDS):
+            await database.ping()
+            if behind.engine is None:
+                if not await database.is_current():
+                    return NOT_MIGRATED
+                behind.engine = await _open(chosen, opened)
+    except Exception as fault:  # noqa: BLE001  whatever it was, the server goes on and says so
+        if faults.database_is_away(fault):
+            return AWAY
+        structlog.get_logger("server").exception("cannot work")
+        return BROKEN
+    return None
+
+
+async def _open(chosen: settings.Settings, opened: AsyncExitStack) -> "Engine":
+    from models import database
+    from outbox.worker import Worker
+    from resolvers import reads
+    from resolvers.engine import Engine
+    from schema import roots
+
+    url = database.url_for(chosen.database_url, chosen.data_dir)
+    engine = Engine(roots.executable(), await opened.enter_async_context(reads.opened(url)))
+    at_work = Worker(chosen)
+    await at_work.start()
+    opened.push_async_callback(at_work.stop)
+    return engine
+
+
+@commands.command
+def serve(*, host: str = "127.0.0.1", port: int = 8000, workers: int = 1) -> None:
+    """Answer requests, send mails and keep time, until stopped.
+
+    Parameters
+    ----------
+    host: the address to listen at.
+    port: the port to listen at.
+    workers: processes; more than one needs PostgreSQL.
+    """
+    import uvicorn
+
+    if workers > 1:
+        _require_shared_database()
+    uvicorn.run(
+        "server:app",
+        factory=True,
+        host=host,
+        port=port,
+        workers=workers,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+
+
+@commands.command
+async def worker() -> None:
+    """Send mails and keep time beside `serve`, until stopped. Needs PostgreSQL."""
+    from models import database
+    from outbox.worker import Worker
+    from web import log
+
+    chosen = _require_shared_database()
+    log.configure(chosen.log_format)
+    async with database.connected(database.url_for(chosen.database_url, chosen.data_dir)):
+        at_work = Worker(chosen)
+        await at_work.start()
+        await _told_to_stop()
+        await at_work.stop()
+
+
+async def _told_to_stop() -> None:
+    told = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for each in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(each, told.set)
+    await told.wait()
+
+
+@commands.command
+async def migrate() -> None:
+    """Bring the database to the newest form."""
+    from models import database
+
+    chosen = settings.load()
+    await database.migrate(database.url_for(chosen.database_url, chosen.data_dir))
+
+
+@commands.command(name="demo")
+async def fill() -> None:
+    """Put demo data into an empty database and print its sign-ins; a filled one is left alone."""
+    import demo
+
+    async with _database():
+        sys.stdout.write(await demo.fill())
+
+
+@commands.command
+async def admin_create(*, email: str, name: str, password_stdin: bool = False) -> None:
+    """Make somebody one of the vendor's staff, and print a sign-in link unless a password is set.
+
+    Parameters
+    ----------
+    email: the person's address.
+    name: the person's name.
+    password_stdin: read a password from standard input.
+    """
+    from domain import identity
+
+    password = sys.stdin.readline().rstrip("\r\n") if password_stdin else None
+    async with _database():
+        created = await identity.create_admin(email=email, name=name, password=password)
+    sys.stdout.write(
+        f"{created.user_id}\n" if created.token is None else f"{settings.load().links_url}/l/{created.token}\n"
+    )
+
+
+@commands.command(name="schema")
+def sdl() -> None:
+    """Print the schema in GraphQL's own language."""
+    from schema import roots
+
+    sys.stdout.write(roots.sdl())
+
+
+@asynccontextmanager
+async def _database() -> AsyncIterator[None]:
+    from models import database
+    from web import log
+
+    chosen = settings.load()
+    log.configure(chosen.log_format, logging.WARNING)
+    async with database.connected(database.url_for(chosen.database_url, chosen.data_dir)):
+        if not await database.is_current():
+            sys.exit(NOT_MIGRATED)
+        yield
+
+
+def _require_shared_database() -> settings.Settings:
+    chosen = settings.load()
+    if chosen.embedded:
+        sys.exit(ONE_PROCESS)
+    return chosen
+
+
+def main() -> None:
+    """Run a command; what a person can mend is said in a sentence."""
+    import pydantic
+
+    from domain import errors
+    from web import faults
+
+    try:
+        commands()
+    except errors.Refusal as refusal:
+        sys.exit(refusal.message)
+    except pydantic.ValidationError as wrong:
+        sys.exit("\n".join(each["msg"].removeprefix("Value error, ") for each in wrong.errors()))
+    except Exception as fault:
+        if faults.database_is_away(fault):
+            sys.exit(AWAY)
+        raise
+
+
+if __name__ == "__main__":
+    main()

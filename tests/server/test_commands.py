@@ -1,0 +1,137 @@
+"""The command line, as people run it: a process of its own each time."""
+
+import asyncio
+import os
+import re
+import signal
+import socket
+import sys
+import time
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from models import database
+from models.client import Client
+from models.enums import PartnershipStatus
+from models.partner import Partner
+from models.partnership import Partnership
+from models.user import User
+from tests.server.conftest import SECRET_KEY
+from tests.server.serving import LONGEST_WAIT, until
+
+SERVER = Path(__file__).parents[2] / "server.py"
+
+
+async def started(*arguments: str, url: str | None = None, data_dir: Path) -> asyncio.subprocess.Process:
+    chosen = {"COUNTERSIGN_DATA_DIR": str(data_dir), "COUNTERSIGN_SECRET_KEY": SECRET_KEY}
+    if url is not None:
+        chosen["COUNTERSIGN_DATABASE_URL"] = url
+    pipe = asyncio.subprocess.PIPE
+    return await asyncio.create_subprocess_exec(
+        sys.executable, SERVER, *arguments, env=os.environ | chosen, stdin=pipe, stdout=pipe, stderr=pipe
+    )
+
+
+async def run(
+    *arguments: str, url: str | None = None, data_dir: Path, typed: str = "", status: int = 0
+) -> tuple[str, str]:
+    """Run a command to its end. What it printed, and what it complained of."""
+    process = await started(*arguments, url=url, data_dir=data_dir)
+    async with asyncio.timeout(60):
+        printed, complained = await process.communicate(typed.encode())
+    assert process.returncode == status, complained.decode()
+    return printed.decode(), complained.decode()
+
+
+@pytest.mark.parametrize("arguments", [["worker"], ["serve", "--workers", "2"]])
+async def test_sqlite_serves_one_process_alone(arguments: list[str], tmp_path: Path) -> None:
+    assert await run(*arguments, url="sqlite:///x", data_dir=tmp_path, status=1) == (
+        "",
+        "SQLite is used by one process alone: set COUNTERSIGN_DATABASE_URL to PostgreSQL to run more.\n",
+    )
+
+
+async def test_a_missing_setting_is_said_in_a_sentence(tmp_path: Path) -> None:
+    _, complained = await run("migrate", url="postgres://localhost/x", data_dir=tmp_path, status=1)
+    assert complained == "The database is not reachable.\n"
+
+
+async def test_a_database_without_its_tables_is_said_in_a_sentence(blank: str, tmp_path: Path) -> None:
+    _, complained = await run("demo", url=blank, data_dir=tmp_path, status=1)
+    assert complained == "The database is not migrated: run `python server.py migrate`.\n"
+
+
+async def test_the_schema_is_printed_without_any_database(tmp_path: Path) -> None:
+    printed, _ = await run("schema", url="postgres://nowhere.invalid/x", data_dir=tmp_path)
+    assert re.search(r"^type Partnership implements Node ", printed, re.MULTILINE)
+
+
+async def test_an_admin_is_made_with_a_password_or_with_a_link_that_signs_in(committed: str, tmp_path: Path) -> None:
+    person = ("admin-create", "--email", "Vera@Example.com", "--name", "Vera Vendor")
+    _, weak = await run(*person, "--password-stdin", url=committed, data_dir=tmp_path, typed="short\n", status=1)
+    by_password, _ = await run(
+        *person, "--password-stdin", url=committed, data_dir=tmp_path, typed="correct horse battery\n"
+    )
+    by_link, _ = await run(*person, url=committed, data_dir=tmp_path)
+    vera = await User.get()
+    assert weak == "Choose a password of at least 12 characters.\n"
+    assert by_password == f"{vera.id}\n"
+    assert re.fullmatch(r"http://127\.0\.0\.1:8000/l/[A-Za-z0-9_-]{43}\n", by_link)
+    assert (vera.email, vera.is_vendor, vera.password_hash is not None) == ("vera@example.com", True, True)
+
+
+async def test_demo_data_is_put_into_an_empty_database_once(committed: str, tmp_path: Path) -> None:
+    first, _ = await run("demo", url=committed, data_dir=tmp_path)
+    partnerships = await Partnership.all().order_by("id").values()
+    second, _ = await run("demo", url=committed, data_dir=tmp_path)
+    assert first == second
+    assert "mara@countersign.example" in first
+    assert await Partnership.all().order_by("id").values() == partnerships
+    assert (await Partner.all().count(), await Client.all().count()) == (3, 5)
+    assert sorted(row["status"] for row in partnerships) == sorted(
+        [
+            *[PartnershipStatus.ACTIVE] * 3,
+            PartnershipStatus.DECLINED,
+            PartnershipStatus.EXPIRED,
+            *[PartnershipStatus.OFFERED] * 3,
+            PartnershipStatus.WITHDRAWN,
+        ]
+    )
+    assert len(list((tmp_path / "mail" / "new").iterdir())) > 20
+
+
+async def test_demo_data_leaves_a_filled_database_alone(committed: str, tmp_path: Path) -> None:
+    await run("admin-create", "--email", "vera@example.com", "--name", "Vera", url=committed, data_dir=tmp_path)
+    printed, _ = await run("demo", url=committed, data_dir=tmp_path)
+    assert printed == "The database has data already: it was left alone.\n"
+    assert await User.all().count() == 1
+
+
+async def test_a_server_that_is_told_to_stop_finishes_and_ends(blank: str, tmp_path: Path) -> None:
+    await database.migrate(blank)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    process = await started("serve", "--port", str(port), url=blank, data_dir=tmp_path)
+    try:
+        async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+
+            async def answers() -> bool:
+                try:
+                    return (await client.get("/health/ready")).status_code == 200
+                except httpx2.TransportError:
+                    return False
+
+            await until(answers)
+            began = time.monotonic()
+            process.send_signal(signal.SIGTERM)
+            async with asyncio.timeout(LONGEST_WAIT):
+                await process.wait()
+        took = time.monotonic() - began
+    finally:
+        if process.returncode is None:
+            process.kill()
+        _, complained = await process.communicate()
+    assert (process.returncode, took < 5) == (-signal.SIGTERM, True), complained.decode()
+    assert "Traceback" not in complained.decode()

@@ -1,0 +1,119 @@
+"""GraphQL over HTTP: POST /graphql, and GET for queries. A raw ASGI endpoint: it is on every request's way."""
+
+import re
+from datetime import datetime
+
+from starlette.types import Receive, Scope, Send
+
+from domain import clock
+from domain.seats import Seat
+from resolvers.context import Caller
+from resolvers.engine import Answer, Engine, GraphQLRequest
+from web import answers, backend, faults, guard, ide
+from web.documents import Documents, NotKept
+from web.guard import Headers, Parameters, Refused
+
+_OPERATION = re.compile(r"\s*(query|mutation|subscription)\b\s*([_A-Za-z][_0-9A-Za-z]{0,63})?")
+_NAME = re.compile(r"[_A-Za-z][_0-9A-Za-z]{0,63}")
+_STATUS_HEADERS = {401: guard.BEARER, 405: ((b"allow", b"POST"),), 503: backend.RETRY_AFTER}
+# The message is the one that Apollo's clients know, beside the code.
+_NOT_KEPT = answers.error_body("PERSISTED_QUERY_NOT_FOUND", "PersistedQueryNotFound")
+
+
+class GraphQL:
+    """The endpoint. Anonymous and signed-in callers keep their persisted documents apart: neither drops the other's."""
+
+    def __init__(self, behind: backend.Backend) -> None:
+        self._behind = behind
+        self._documents = {False: Documents(), True: Documents()}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers: Headers = dict(scope["headers"])
+        if ide.is_asked_for(scope, headers):
+            return await ide.page(send)
+        media = guard.answers_as(headers.get(b"accept", b""))
+        try:
+            sent = await _parameters(scope, headers, receive)
+            answer = await self._answered(scope, headers, sent)
+        except Refused as refused:
+            return await answers.send_refusal(send, refused, media)
+        except NotKept:
+            answer = Answer(body=_NOT_KEPT, executed=False, unauthenticated=False, status=None)
+        status = _status(answer, media)
+        return await answers.send_json(send, status, answer.body, media, _STATUS_HEADERS.get(status, ()))
+
+    async def _answered(self, scope: Scope, headers: Headers, sent: Parameters) -> Answer:
+        engine = self._behind.ready()
+        try:
+            return await self._executed(engine, scope, headers, sent)
+        except Exception as fault:
+            if faults.database_is_away(fault):
+                raise backend.unavailable() from fault
+            raise
+
+    async def _executed(self, engine: Engine, scope: Scope, headers: Headers, sent: Parameters) -> Answer:
+        now = clock.now()
+        caller = _caller(scope, headers, await _seat(engine, guard.bearer(headers), now), now)
+        documents = self._documents[caller.seat is not None]
+        text = documents.text(sent)
+        scope["state"]["operation"] = _operation(text, sent.operation_name)
+        request = GraphQLRequest(
+            query=text,
+            variables=sent.variables,
+            operation_name=sent.operation_name,
+            read_only=scope["method"] == "GET",
+        )
+        answer = await engine.execute(request, caller)
+        if answer.executed:
+            documents.keep(sent)
+        return answer
+
+
+async def _parameters(scope: Scope, headers: Headers, receive: Receive) -> Parameters:
+    match scope["method"]:
+        case "POST":
+            return await guard.posted(headers, receive)
+        case "GET":
+            return guard.queried(scope["query_string"])
+        case _:
+            raise Refused(
+                405, "INVALID", "GraphQL is spoken by POST, or by GET for queries.", ((b"allow", b"GET, POST"),)
+            )
+
+
+async def _seat(engine: Engine, token: str | None, now: datetime) -> Seat | None:
+    if token is None:
+        return None
+    seat = await engine.seat(token, now)
+    if seat is None:
+        raise guard.unauthenticated()
+    return seat
+
+
+def _caller(scope: Scope, headers: Headers, seat: Seat | None, now: datetime) -> Caller:
+    client, agent = scope["client"], headers.get(b"user-agent")
+    return Caller(
+        seat=seat,
+        now=now,
+        ip=client[0] if client else None,
+        user_agent=agent.decode("latin-1") if agent else None,
+        request_id=scope["state"]["request_id"],
+        idempotency_key=guard.idempotency_key(headers),
+    )
+
+
+def _status(answer: Answer, media: bytes) -> int:
+    """Tell clients that read GraphQL's own media type of request errors by the status, others by the body alone."""
+    if answer.unauthenticated:
+        return 401
+    if answer.status is not None:
+        return answer.status
+    return 200 if answer.executed or media == guard.JSON_MEDIA else 400
+
+
+def _operation(text: str, name: str | None) -> str | None:
+    """Return what the log may say of a document: the kind and name of the operation, as far as the document has it."""
+    if name is None:
+        begun = _OPERATION.match(text)
+        return " ".join(filter(None, begun.groups())) if begun else None
+    return name if _NAME.fullmatch(name) and re.search(rf"\b(query|mutation|subscription)\s+{name}\b", text) else None

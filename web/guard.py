@@ -1,0 +1,217 @@
+"""What is refused before GraphQL sees it: a request is JSON of a bounded size and depth, or it is answered with 4xx."""
+
+import asyncio
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from urllib.parse import parse_qsl
+
+import orjson
+from starlette.types import Receive
+
+BODY_LIMIT = 256 * 1024
+BODY_SECONDS = 10
+JSON_DEPTH = 32
+JSON_MEDIA = b"application/json"
+RESPONSE_MEDIA = b"application/graphql-response+json"
+
+_CLOSE = ((b"connection", b"close"),)
+_KEY = re.compile(rb"[\x21-\x7e]{1,255}")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+Headers = dict[bytes, bytes]
+Json = dict[str, object]
+
+
+class Refused(Exception):  # noqa: N818  a refusal is an outcome, not a fault
+    """The request ends here: a status and one error with its code."""
+
+    def __init__(self, status: int, code: str, message: str, headers: tuple[tuple[bytes, bytes], ...] = ()) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+        self.headers = headers
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """A GraphQL request as it came. `query` is null where only a document's hash was sent."""
+
+    query: str | None
+    variables: Json | None
+    operation_name: str | None
+    document_hash: str | None
+
+
+async def posted(headers: Headers, receive: Receive) -> Parameters:
+    """Read a POST's parameters; refuses with 400, 408, 413, 415."""
+    _content_is_json(headers)
+    return _parameters(_object("body", await body(headers, receive)))
+
+
+def queried(query_string: bytes) -> Parameters:
+    """Read a GET's parameters from its address: `variables` and `extensions` are JSON text there; refuses with 400."""
+    try:
+        sent = dict(parse_qsl(query_string.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=20))
+    except ValueError:
+        raise Refused(400, "INVALID", "The address's parameters must be valid UTF-8, twenty at most.") from None
+    named: Json = {name: sent[name] for name in ("query", "operationName") if sent.get(name)}
+    parsed: Json = {name: _object(name, sent[name].encode()) for name in ("variables", "extensions") if sent.get(name)}
+    return _parameters(named | parsed)
+
+
+async def body(headers: Headers, receive: Receive, *, limit: int = BODY_LIMIT) -> bytes:
+    """Return the request's body; 413 above `limit` bytes, unread where that is announced; 408 after 10 seconds."""
+    announced = headers.get(b"content-length")
+    if announced is not None and int(announced) > limit:
+        raise _too_large(limit)
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            return await _received(receive, limit)
+    except TimeoutError:
+        raise Refused(408, "INVALID", "The body did not arrive in time.", _CLOSE) from None
+
+
+async def _received(receive: Receive, limit: int) -> bytes:
+    message = await receive()
+    chunks = [message.get("body", b"")]
+    size = len(chunks[0])
+    while message.get("more_body", False) and size <= limit:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Refused(400, "INVALID", "The body is incomplete.", _CLOSE)
+        chunks.append(message.get("body", b""))
+        size += len(chunks[-1])
+    if size > limit:
+        raise _too_large(limit)
+    return b"".join(chunks)
+
+
+def _too_large(limit: int) -> Refused:
+    return Refused(413, "LIMIT_EXCEEDED", f"The body may have {limit // 1024} KiB at most.", _CLOSE)
+
+
+def _content_is_json(headers: Headers) -> None:
+    if not _is_json(headers.get(b"content-type", b"")) or b"content-encoding" in headers:
+        raise Refused(415, "INVALID", "Send the request as application/json in UTF-8, not compressed.")
+
+
+@lru_cache(maxsize=64)
+def _is_json(content_type: bytes) -> bool:
+    media, *parameters = (part.strip().lower() for part in content_type.split(b";"))
+    charsets = [part.partition(b"=")[2].strip(b'"') for part in parameters if part.startswith(b"charset=")]
+    return media == JSON_MEDIA and all(charset in {b"utf-8", b"utf8"} for charset in charsets)
+
+
+def _object(name: str, text: bytes) -> Json:
+    try:
+        parsed: object = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        raise Refused(400, "INVALID", f"The {name} must be valid JSON in UTF-8.") from None
+    if not isinstance(parsed, dict):
+        raise Refused(400, "INVALID", f"The {name} must be a JSON object.")
+    if _deeper_than(JSON_DEPTH, parsed):
+        raise Refused(400, "LIMIT_EXCEEDED", f"The {name} may be nested {JSON_DEPTH} levels deep at most.")
+    return parsed
+
+
+def _deeper_than(limit: int, parsed: Json) -> bool:
+    level: list[Json | list[object]] = [parsed]
+    for _ in range(limit):
+        level = [inner for outer in level for inner in _values(outer) if isinstance(inner, (dict, list))]
+        if not level:
+            return False
+    return True
+
+
+def _values(outer: Json | list[object]) -> Iterable[object]:
+    return outer.values() if isinstance(outer, dict) else outer
+
+
+def _parameters(sent: Json) -> Parameters:
+    query, operation_name = _text(sent, "query"), _text(sent, "operationName")
+    variables, extensions = _nested(sent, "variables"), _nested(sent, "extensions")
+    document_hash = _hash(extensions.get("persistedQuery")) if extensions else None
+    if query is None and document_hash is None:
+        raise Refused(400, "INVALID", "The request has no query.")
+    return Parameters(query, variables, operation_name or None, document_hash)
+
+
+def _text(sent: Json, name: str) -> str | None:
+    value = sent.get(name)
+    if value is None or isinstance(value, str):
+        return value
+    raise Refused(400, "INVALID", f"The parameter {name} must be a string.")
+
+
+def _nested(sent: Json, name: str) -> Json | None:
+    value = sent.get(name)
+    if value is None or isinstance(value, dict):
+        return value
+    raise Refused(400, "INVALID", f"The parameter {name} must be an object.")
+
+
+def _hash(persisted: object) -> str | None:
+    if persisted is None:
+        return None
+    document_hash = persisted.get("sha256Hash") if isinstance(persisted, dict) else None
+    if isinstance(document_hash, str) and _SHA256.fullmatch(document_hash):
+        return document_hash
+    raise Refused(400, "INVALID", "extensions.persistedQuery.sha256Hash must be a SHA-256 in lower-case hex.")
+
+
+def bearer(headers: Headers) -> str | None:
+    """Return the bearer token, null where none was sent; any other scheme is 401."""
+    authorization = headers.get(b"authorization")
+    if authorization is None:
+        return None
+    scheme, _, token = authorization.partition(b" ")
+    if scheme.lower() != b"bearer" or not _KEY.fullmatch(token.strip()):
+        raise unauthenticated()
+    return token.strip().decode("ascii")
+
+
+def unauthenticated() -> Refused:
+    """401: the token is none of ours, or its session has ended."""
+    return Refused(401, "UNAUTHENTICATED", "The bearer token is not valid (any more). Sign in again.", BEARER)
+
+
+BEARER = ((b"www-authenticate", b"Bearer"),)
+
+
+def idempotency_key(headers: Headers) -> str | None:
+    """Return the Idempotency-Key; one that is not 1 to 255 visible ASCII characters is 400."""
+    key = headers.get(b"idempotency-key")
+    if key is None:
+        return None
+    if not _KEY.fullmatch(key):
+        raise Refused(400, "INVALID", "An Idempotency-Key has 1 to 255 visible ASCII characters.")
+    return key.decode("ascii")
+
+
+@lru_cache(maxsize=256)
+def answers_as(accept: bytes) -> bytes:
+    """Choose the answer's media type: whichever of the two is preferred, the first one where both are liked alike.
+
+    Anything else, and nothing at all, is answered as `application/json`; nobody is refused with 406.
+    """
+    liked = [(_quality(parameters), media) for media, *parameters in map(_split, accept.split(b",")) if media in _MEDIA]
+    best = max(liked, key=lambda entry: entry[0], default=(0.0, JSON_MEDIA))
+    return best[1] if best[0] > 0 else JSON_MEDIA
+
+
+_MEDIA = {JSON_MEDIA, RESPONSE_MEDIA}
+
+
+def _split(entry: bytes) -> list[bytes]:
+    return [part.strip().lower() for part in entry.split(b";")]
+
+
+def _quality(parameters: list[bytes]) -> float:
+    given = [part[2:] for part in parameters if part.startswith(b"q=")]
+    try:
+        return float(given[0]) if given else 1.0
+    except ValueError:
+        return 0.0

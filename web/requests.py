@@ -1,0 +1,82 @@
+"""What every request gets: an id, headers that keep browsers careful, a line in the log, an answer to any fault."""
+
+import re
+import secrets
+import time
+from collections.abc import Mapping
+
+import structlog
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from web import answers, guard
+
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+_CAREFUL = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+)
+
+
+class Requests:
+    """The outermost application. `direct`: paths that are answered without a router, since most requests are theirs."""
+
+    def __init__(self, app: ASGIApp, direct: Mapping[str, ASGIApp]) -> None:
+        self._app = app
+        self._direct = direct
+        self._log: structlog.typing.FilteringBoundLogger = structlog.get_logger("request").bind()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began = time.perf_counter()
+        request_id = _request_id(scope)
+        state = scope.setdefault("state", {})
+        state["request_id"] = request_id.decode()
+        status = 0
+
+        async def careful_send(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message["headers"], *_CAREFUL, (b"x-request-id", request_id)]
+            await send(message)
+
+        fault: Exception | None = None
+        try:
+            await self._direct.get(scope["path"], self._app)(scope, receive, careful_send)
+        except Exception as raised:  # noqa: BLE001  nothing above this can answer
+            fault = raised
+            if status == 0:
+                await _send_masked(careful_send, state["request_id"])
+        self._write(scope, status, began, fault)
+
+    def _write(self, scope: Scope, status: int, began: float, fault: Exception | None) -> None:
+        """Write the request's line. Its path is the route's own: in an address itself there may be a token."""
+        state, path = scope["state"], scope["path"]
+        line = {
+            "method": scope["method"],
+            "path": path if path in self._direct else getattr(scope.get("route"), "path", None),
+            "operation": state.get("operation"),
+            "status": status,
+            "ms": round((time.perf_counter() - began) * 1000, 1),
+            "request_id": state["request_id"],
+        }
+        if fault is None:
+            self._log.info("answered", **line)
+        else:
+            self._log.error("failed", exc_info=fault, **line)
+
+
+def _request_id(scope: Scope) -> bytes:
+    for name, value in scope["headers"]:
+        if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
+            return bytes(value)
+    return secrets.token_hex(8).encode()
+
+
+async def _send_masked(send: Send, request_id: str) -> None:
+    body = answers.error_body("INTERNAL", "Something went wrong on our side.", requestId=request_id)
+    await answers.send_json(send, 500, body, guard.JSON_MEDIA)
