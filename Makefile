@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 locked = cmp --silent $(1) $(VENV)/$(1) || { \
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement $(1) && cp $(1) $(VENV)/$(1); }
 
-.PHONY: help install run test lint format generate bench lock
+.PHONY: help install run test test-sqlite test-postgres lint format generate bench lock
 
 help:
 	@echo "make run       serve the product with demo data at http://127.0.0.1:8000/graphql"
@@ -32,8 +32,14 @@ run: $(BIN)/python
 	@$(BIN)/python server.py demo
 	@exec $(BIN)/python server.py serve
 
+# Both databases at once, each with its output whole: two cores are enough for it.
 test: lint
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target test-sqlite test-postgres
+
+test-sqlite: install
 	TEST_DATABASE=sqlite $(BIN)/pytest
+
+test-postgres: install
 	@if reason=$$($(BIN)/python -m tests.reachable); then \
 		echo TEST_DATABASE=postgres $(BIN)/pytest; TEST_DATABASE=postgres $(BIN)/pytest; \
 	else \

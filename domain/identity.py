@@ -2,8 +2,8 @@
 
 No answer here tells whether an address is known: not by its words, its code or its time.
 
-Sign-ins are counted (`rate_limits`) and passwords hashed before a transaction opens. So none of these verbs runs inside
-`changes.once`, which would undo the counting with the refusal; what they hand out is secret and is not kept anyway.
+Sign-ins are counted (`rate_limits`) and passwords hashed before a verb opens its change: a refusal undoes the change and
+not the count, also inside `changes.once`. What these verbs hand out is secret, and never kept.
 """
 
 import asyncio

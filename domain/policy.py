@@ -37,8 +37,10 @@ GRANT_STATUS: Final = "case when {t}.status = 'ENABLED' and {t}.expires_at <= :n
 
 # ── whose places a seat has ──
 
+# Of the seat's own client: the same person's places at another client belong to another seat.
 _MY_ACCOUNTS: Final = (
-    "{among}select p_.account_id from staff_member p_ where p_.user_id = :user and p_.removed_at is null{end}"
+    "{among}select p_.account_id from staff_member p_ join account a_ on a_.id = p_.account_id"
+    " where p_.user_id = :user and p_.removed_at is null and a_.client_id = :client{end}"
 )
 _CONNECTED_ACCOUNTS: Final = (
     "{among}select p_.account_id from access_grant p_"
@@ -84,7 +86,7 @@ VISIBLE: Final[Mapping[str, Mapping[Side, str]]] = {
     "Account": {
         Side.VENDOR: EVERY_ROW,
         Side.PARTNER: "{t}.id " + _CONNECTED_ACCOUNTS,
-        Side.CLIENT: "({t}.client_id = :client and {t}.id " + _MY_ACCOUNTS + ")",
+        Side.CLIENT: "{t}.id " + _MY_ACCOUNTS,
     },
     "StaffMember": {
         Side.VENDOR: "{t}.removed_at is null",

@@ -40,7 +40,7 @@ def digest(token: str) -> str:
 
 
 def fingerprint(subject: str) -> str:
-    """Return a stand-in for an address that tells nothing to whoever reads the database without the key."""
+    """Return a stand-in for an address, or a request, that tells nothing to who reads the database without the key."""
     return _signed("subject", subject).hex()
 
 

@@ -1,0 +1,153 @@
+"""The whole product, as it runs: the server with its worker, a database, a Maildir, and people with addresses."""
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from urllib.parse import urlsplit
+
+import httpx2
+import pytest
+from tortoise.context import TortoiseContext
+
+import settings
+from domain import identity
+from models import database as databases
+from models.sql import Dialect
+from outbox.worker import Worker
+from tests.conftest import EVERY_TABLE
+from tests.journeys import market as companies
+from tests.journeys import northwind as scenes
+from tests.journeys.market import Market
+from tests.journeys.northwind import Asked, Northwind, Partners
+from tests.journeys.portal import Person
+from tests.server.conftest import SECRET_KEY, chosen  # noqa: F401  a fixture
+from tests.server.serving import ready, running
+
+# Seconds: passwords are hashed one after the other, and the machine may have more to do.
+PATIENCE = 30
+
+Meets = Callable[[str], Person]
+
+
+@dataclass(slots=True)
+class AtWork:
+    """The server's own worker, as the test may end it: from then on nobody mails or keeps time."""
+
+    worker: Worker | None = None
+    loop: asyncio.AbstractEventLoop | None = None
+
+    async def stop(self) -> None:
+        assert self.worker is not None
+        assert self.loop is not None
+        await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self.worker.stop(), self.loop))
+
+
+@pytest.fixture
+def worker(monkeypatch: pytest.MonkeyPatch) -> AtWork:
+    """Know the worker that the server starts."""
+    return watched(monkeypatch)
+
+
+def watched(patch: pytest.MonkeyPatch) -> AtWork:
+    at_work = AtWork()
+    start = Worker.start
+
+    async def started(worker: Worker) -> None:
+        at_work.worker, at_work.loop = worker, asyncio.get_running_loop()
+        await start(worker)
+
+    patch.setattr(Worker, "start", started)
+    return at_work
+
+
+@pytest.fixture
+async def admin_link(committed: str, chosen: Callable[..., None], clock: ModuleType) -> str:  # noqa: F811
+    """Make Vera one of the vendor's staff, as the command does: the token of the link that it prints."""
+    chosen(DATABASE_URL=committed)
+    created = await identity.create_admin(email="vera@vendor.example", name="Vera Vendor", password=None)
+    assert created.token is not None
+    return created.token
+
+
+@pytest.fixture
+async def meet(admin_link: str, worker: AtWork) -> AsyncIterator[Meets]:
+    """Serve, and let anybody come who has an address."""
+    async with running() as url, httpx2.AsyncClient(base_url=url, timeout=PATIENCE) as browser:
+        await ready(browser)
+        yield lambda address: Person(browser, address)
+
+
+@pytest.fixture
+async def northwind(meet: Meets, admin_link: str) -> Northwind:
+    """Bring the partner in, with two contacts."""
+    vera, paula = meet("vera@vendor.example"), meet("paula@northwind.example")
+    return await scenes.bring_in(vera, admin_link, paula)
+
+
+@pytest.fixture
+async def asked(meet: Meets, northwind: Northwind) -> Asked:
+    """Let the partner offer, by e-mail, and the owner join."""
+    return await scenes.ask(northwind, meet("clara@harbour.example"))
+
+
+@pytest.fixture
+async def partners(asked: Asked) -> Partners:
+    """Let the owner accept."""
+    return await scenes.agree(asked)
+
+
+# ── companies that are there already ──
+
+
+@dataclass(frozen=True, slots=True)
+class Hall:
+    """A server without a worker, for many tests after each other: each finds it swept."""
+
+    database: TortoiseContext
+    browser: httpx2.AsyncClient
+    mails: Path
+
+
+@pytest.fixture(scope="module")
+async def hall(dialect: Dialect, template: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Hall]:
+    """Serve an empty database."""
+    folder = tmp_path_factory.mktemp("hall")
+    url = template
+    if dialect is Dialect.SQLITE:
+        shutil.copyfile(urlsplit(template).path, folder / "hall.sqlite3")
+        url = f"sqlite://{folder / 'hall.sqlite3'}?synchronous=OFF"
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {"DATA_DIR": str(folder), "SECRET_KEY": SECRET_KEY, "DATABASE_URL": url}.items():
+            patch.setenv(f"COUNTERSIGN_{name}", value)
+        settings.load.cache_clear()
+        worker = watched(patch)
+        async with (
+            databases.connected(url) as context,
+            running() as where,
+            httpx2.AsyncClient(base_url=where, timeout=PATIENCE) as browser,
+        ):
+            await ready(browser)
+            await worker.stop()
+            yield Hall(context, browser, folder / "mail" / "new")
+    settings.load.cache_clear()
+
+
+@pytest.fixture
+async def market(hall: Hall, dialect: Dialect, clock: ModuleType) -> AsyncIterator[Market]:
+    """Let the companies come in."""
+    with hall.database:
+        yield await companies.opened(hall.browser)
+        await hall.database.db().execute_script(SWEPT[dialect])
+    for mail in hall.mails.glob("*"):
+        mail.unlink()
+
+
+SWEPT = {
+    Dialect.POSTGRES: f"truncate {EVERY_TABLE}",
+    # Rows of two tables point at each other.
+    Dialect.SQLITE: f"pragma foreign_keys = off; delete from {EVERY_TABLE.replace(', ', '; delete from ')};"
+    " pragma foreign_keys = on",
+}
