@@ -2,8 +2,8 @@
 
 No answer here tells whether an address is known: not by its words, its code or its time.
 
-Sign-ins are counted (`rate_limits`) and passwords hashed before a verb opens its change: a refusal undoes the change and
-not the count, also inside `changes.once`. What these verbs hand out is secret, and never kept.
+Sign-ins are counted (`rate_limits`) and passwords hashed before a verb opens its change: a refusal undoes the change
+and not the count, also inside `changes.once`. What these verbs hand out is secret, and never kept.
 """
 
 import asyncio

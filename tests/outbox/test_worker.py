@@ -29,7 +29,7 @@ from models.proposal import Proposal
 from models.sql import Dialect
 from outbox import relay, worker
 from outbox.worker import Worker
-from tests import conftest, given
+from tests import conftest, given, reachable
 from tests.outbox import scenes
 
 FOR_LONG = 3600.0
@@ -197,7 +197,7 @@ async def test_p12_a_database_that_goes_away_and_comes_back_loses_nothing(
 async def _switch(url: str, *, on: bool) -> None:
     """Let nobody into a database, and throw out whoever is there; or let them in again."""
     name = url.rpartition("/")[2]
-    server = await asyncpg.connect(databases.dsn(conftest.POSTGRES_URL))
+    server = await asyncpg.connect(databases.dsn(reachable.postgres_url()))
     try:
         await server.execute(f"alter database {name} allow_connections {'true' if on else 'false'}")
         if not on:

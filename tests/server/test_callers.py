@@ -61,7 +61,7 @@ async def test_text_that_no_database_keeps_is_invalid(served: httpx2.AsyncClient
     assert await codes_of(served, query, variables={"search": text}) == {"INVALID"}
 
 
-@pytest.mark.parametrize("search", ["%", "_", "\\", "'", '"; drop table contact; --', "é" * 10_000])
+@pytest.mark.parametrize("search", ["%", "_", "\\", "'", '"; drop table contact; --', "é" * 200])
 async def test_a_search_is_text_and_never_a_pattern(served: httpx2.AsyncClient, search: str) -> None:
     await sign_in(served)
     await given.contact(await models.Partner.get())
