@@ -204,11 +204,17 @@ async def create_admin(*, email: str, name: str, password: str | None) -> AdminC
 
 _seen: dict[str, datetime] = {}
 _MOST_SEEN = 10_000
+_NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+def was_seen(session_id: str, at: datetime) -> bool:
+    """Tell whether `touch` would have nothing to do."""
+    return at - _seen.get(session_id, _NEVER) < SEEN_EVERY
 
 
 async def touch(session_id: str, at: datetime) -> None:
     """Note that a session is in use. May be called for every request: writes once a minute, and mostly asks nobody."""
-    if at - _seen.get(session_id, datetime.min.replace(tzinfo=UTC)) < SEEN_EVERY:
+    if was_seen(session_id, at):
         return
     if len(_seen) >= _MOST_SEEN:
         _seen.clear()

@@ -107,14 +107,15 @@ VISIBLE: Final[Mapping[str, Mapping[Side, str]]] = {
         Side.PARTNER: "{t}.partner_id = :partner",
         Side.CLIENT: "{t}.client_id = :client",
     },
+    # Only ever asked for below a partnership: a look-up a row is half the work of comparing it with a set of all.
     "AssignedContact": {
         Side.VENDOR: "(" + _IS_LENT + ")",
         Side.PARTNER: (
-            "({t}.partnership_id {among}select p_.id from partnership p_ where p_.partner_id = :partner{end}"
+            "(exists (select 1 from partnership p_ where p_.id = {t}.partnership_id and p_.partner_id = :partner)"
             " and " + _IS_LENT + ")"
         ),
         Side.CLIENT: (
-            "({t}.partnership_id {among}select p_.id from partnership p_ where p_.client_id = :client{end}"
+            "(exists (select 1 from partnership p_ where p_.id = {t}.partnership_id and p_.client_id = :client)"
             " and " + _IS_LENT + ")"
         ),
     },

@@ -11,7 +11,7 @@ A template names its parameters (`:partner`) and marks the few places where the 
 import datetime as dt
 import enum
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 
 import orjson
 
@@ -77,7 +77,7 @@ def _sqlite_value(value: object) -> object:
 
 
 def _postgres_value(value: object) -> object:
-    return list(value) if isinstance(value, Iterable) and isinstance(value, (set, frozenset, tuple)) else value
+    return list(value) if isinstance(value, (set, frozenset, tuple)) else value
 
 
 ADAPT: Mapping[Dialect, Callable[[object], object]] = {

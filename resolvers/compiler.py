@@ -45,6 +45,9 @@ from resolvers.statements import Statement, over
 
 MAX_ROWS: Final = 10_000
 MAX_ENTITIES: Final = 100
+# A plan's function takes Python longer than its size says; and SQLite joins 64 tables at most.
+MAX_STATEMENTS: Final = 500
+MAX_JOINS: Final = 60
 NO_ROW: Final = "false"
 
 # The code that makes the value of a parameter which belongs to the seat.
@@ -146,6 +149,7 @@ class _Compiler:
     builders: list[str] = field(default_factory=list)
     names: dict[str, object] = field(default_factory=dict)
     estimates: dict[int, int] = field(default_factory=dict)
+    rows: int = 0
     denies: bool = False
     needs_session: bool = False
     count: int = 0
@@ -155,9 +159,8 @@ class _Compiler:
     def plan(self, root: GraphQLObjectType, selections: Sequence[SelectionSetNode]) -> Plan:
         """The generated function, made."""
         answer = self.dict_of(root, self.selector.selected(root, selections), None)
-        rows = sum(self.estimates.values())
-        if rows > MAX_ROWS:
-            message = f"The operation asks for up to {rows} rows; {MAX_ROWS} is the limit."
+        if self.rows > MAX_ROWS:
+            message = f"The operation asks for up to {self.rows} rows; {MAX_ROWS} is the limit."
             raise refused(ErrorCode.LIMIT_EXCEEDED, message, self.operation.node)
         lines = ["async def run(db, s, v, g):", *self.preludes, *self.fetches(), *self.builders]
         source = "\n    ".join([*lines, f"return {answer}"]) + "\n"
@@ -219,7 +222,7 @@ class _Compiler:
         declared = parent.fields[name]
         access = access_of(declared)
         if access is not None and not access.to & self.roles:
-            self.denies = True
+            self.denies = self.needs_session = True
             return self.constant(runtime.Denied(f"{parent.name}.{name}", self.side is not None, access.to))
         spot = Spot(declared, nodes, place, self.guard(parent, access, place))
         code = self.sourced(source_of(declared), spot)
@@ -357,6 +360,9 @@ class _Compiler:
         conditions = [f"{{j}}.id = {key}", *([over(seen, self.dialect, t="{j}")] if seen else [])]
         template = f"{'left join' if loose else 'join'} {table.name} {{j}} on {' and '.join(conditions)}"
         alias = place.statement.joins.setdefault(template, f"j{self.next()}")
+        if len(place.statement.joins) > MAX_JOINS:
+            message = f"The operation reads over {MAX_JOINS} different objects beside those of one list."
+            raise refused(ErrorCode.LIMIT_EXCEEDED, message, self.operation.node)
         return Place(place.statement, alias, place.row, optional=loose)
 
     def row_of(self, of: GraphQLNamedType, nodes: list[FieldNode], place: Place) -> str:
@@ -416,6 +422,9 @@ class _Compiler:
 
     def statement(self, of: GraphQLNamedType, level: int) -> Statement:
         """A new statement over a type's table."""
+        if len(self.statements) == MAX_STATEMENTS:
+            message = f"The operation reads over {MAX_STATEMENTS} lists and objects by id."
+            raise refused(ErrorCode.LIMIT_EXCEEDED, message, self.operation.node)
         table = table_of(of)
         statement = Statement(self.next(), table, level, self.dialect)
         if table.only:
@@ -432,6 +441,7 @@ class _Compiler:
         """Note how many rows a list may bring at most."""
         rows_above = self.estimates.get(above.statement.number, 1) if above else 1
         self.estimates[statement.number] = rows_above * size
+        self.rows += rows_above * size
 
     # ── what starts an answer ──
 
@@ -470,25 +480,31 @@ class _Compiler:
 
     def entities(self, source: sources.Entities, spot: Spot) -> str:
         """Any objects by their ids; each type's visibility holds, whatever is selected."""
-        ids = self.code_of(self.selector.argument(spot.declared, spot.nodes[0], source.argument))
+        argument = self.selector.argument(spot.declared, spot.nodes[0], source.argument)
+        ids = self.code_of(argument)
         of = get_named_type(spot.declared.type)
         if not is_list(spot.declared):
-            return "None" if self.side is None else f"{self.entity(of, spot.nodes, f'({ids},)', level=0)}({ids})"
+            if self.side is None:
+                return "None"
+            return f"{self.entity(of, spot.nodes, f'({ids},)', level=0, most=1)}({ids})"
+        most = self.selector.length(argument)
         self.preludes.append(f"at_most({MAX_ENTITIES}, {ids})")
-        self.estimates[self.next()] = MAX_ENTITIES
+        self.rows += most
         if self.side is None:
             return f"[None] * len({ids})"
-        return f"[{self.entity(of, spot.nodes, ids, level=0)}(id) for id in {ids}]"
+        return f"[{self.entity(of, spot.nodes, ids, level=0, most=most)}(id) for id in {ids}]"
 
     def reference(self, source: sources.Reference, spot: Spot) -> str:
         """Any object, by the id in a column."""
         place = spot.place
         key = place.value(f"{place.alias}.{source.column}")
         ids = f"keys({key} for {place.row} in {place.statement.shown})"
-        entity = self.entity(get_named_type(spot.declared.type), spot.nodes, ids, level=place.statement.level + 1)
+        most = self.estimates.get(place.statement.number, 1)
+        level = place.statement.level + 1
+        entity = self.entity(get_named_type(spot.declared.type), spot.nodes, ids, level=level, most=most)
         return f"{entity}({key})"
 
-    def entity(self, of: GraphQLNamedType, nodes: list[FieldNode], ids: str, *, level: int) -> str:
+    def entity(self, of: GraphQLNamedType, nodes: list[FieldNode], ids: str, *, level: int, most: int) -> str:
         """Define the function from an id to its object; its name. One statement a type, run where it is asked for."""
         n = self.next()
         self.before.setdefault(level, []).append(f"W{n} = by_prefix({ids})")
@@ -496,6 +512,7 @@ class _Compiler:
         for type_ in self.types_with_rows(of):
             statement = self.statement(type_, level)
             statement.by_id = True
+            self.estimates[statement.number] = most
             statement.proves_session = level == 0
             statement.conditions.append(self.visible(statement.table))
             self.bind_keys(statement, f"W{n}.get({statement.table.prefix!r}, ())")

@@ -3,6 +3,7 @@
 import datetime as dt
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import settings
 from domain.seats import Seat
@@ -12,8 +13,7 @@ from models.sql import ADAPT, Dialect
 NOBODY = frozenset({Role.PUBLIC})
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(NamedTuple):
     """A request's sender. `seat` is null where nobody is signed in."""
 
     seat: Seat | None
@@ -55,12 +55,12 @@ def reader(caller: Caller, dialect: Dialect, check: Callable[[], Awaitable[None]
     if seat is None:
         return Reader(None, NOBODY, now, caller.ip, check, vendor)
     return Reader(
-        side=seat.side,
-        roles=seat.roles,
-        now=now,
-        ip=caller.ip,
-        check=check,
-        vendor=vendor,
+        seat.side,
+        seat.roles,
+        now,
+        caller.ip,
+        check,
+        vendor,
         partner=seat.partner_id,
         client=seat.client_id,
         user=seat.user_id,

@@ -4,11 +4,12 @@ Limits (architecture 4): depth 12, 1,000 fields (a fragment counts once), 30 sel
 measuring is memoised by fragment, so that fragments which spread each other cost nothing twice.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, cast
 
 from graphql import (
+    DocumentNode,
     FieldNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
@@ -19,9 +20,12 @@ from graphql import (
     GraphQLNonNull,
     GraphQLSchema,
     GraphQLSyntaxError,
+    NonNullTypeNode,
     OperationDefinitionNode,
     OperationType,
     SelectionSetNode,
+    TypeInfo,
+    ValidationContext,
     ValueNode,
     VariableDefinitionNode,
     VariableNode,
@@ -37,6 +41,7 @@ from models.enums import ErrorCode
 MAX_TOKENS: Final = 8_000
 MAX_DEPTH: Final = 12
 MAX_FIELDS: Final = 1_000
+MAX_UNFOLDED: Final = 2_000
 MAX_SELECTIONS_OF_A_FIELD: Final = 30
 MAX_SPREADS: Final = 100
 MAX_CONDITIONS: Final = 6
@@ -75,11 +80,12 @@ def parsed(source: str) -> "Document":
 class _Size:
     depth: int = 0
     fields: int = 0
+    unfolded: int = 0
 
 
 @dataclass
 class _Measure:
-    """Counts a selection set once, however often it is spread."""
+    """Reads each selection set once, however often it is spread; `unfolded` is what the answer would hold of it."""
 
     fragments: Mapping[str, FragmentDefinitionNode]
     sizes: dict[str, _Size] = field(default_factory=dict)
@@ -97,10 +103,14 @@ class _Measure:
         if total > MAX_FIELDS:
             message = f"The operation selects {total} fields; {MAX_FIELDS} is the limit."
             raise refused(ErrorCode.LIMIT_EXCEEDED, message, operation)
+        if own.unfolded > MAX_UNFOLDED:
+            message = f"The operation's fragments unfold to over {MAX_UNFOLDED} fields."
+            raise refused(ErrorCode.LIMIT_EXCEEDED, message, operation)
 
     def _of(self, selection_set: SelectionSetNode) -> _Size:
         size = _Size()
         same: dict[str, int] = {}
+        spread: set[str] = set()
         spreads = 0
         for selection in selection_set.selections:
             if isinstance(selection, FieldNode):
@@ -112,13 +122,18 @@ class _Measure:
                 inner = self._of(selection.selection_set) if selection.selection_set else _Size()
                 # Introspection is deep by nature and answered without a statement.
                 deep = 0 if name.startswith("__") else 1 + inner.depth
-                size = _Size(max(size.depth, deep), size.fields + 1 + inner.fields)
+                size = _Size(max(size.depth, deep), size.fields + 1 + inner.fields, size.unfolded + 1 + inner.unfolded)
             elif isinstance(selection, FragmentSpreadNode):
                 spreads += 1
-                size.depth = max(size.depth, self._fragment(selection.name.value).depth)
+                name = selection.name.value
+                inner = self._fragment(name)
+                size.depth = max(size.depth, inner.depth)
+                # A second spread beside the first one selects nothing more.
+                size.unfolded += 0 if name in spread else inner.unfolded
+                spread.add(name)
             else:
                 inner = self._of(cast("SelectionSetNode", getattr(selection, "selection_set")))  # noqa: B009
-                size = _Size(max(size.depth, inner.depth), size.fields + inner.fields)
+                size = _Size(max(size.depth, inner.depth), size.fields + inner.fields, size.unfolded + inner.unfolded)
         if spreads > MAX_SPREADS:
             message = f"A selection spreads {spreads} fragments; {MAX_SPREADS} is the limit."
             raise refused(ErrorCode.LIMIT_EXCEEDED, message)
@@ -136,14 +151,14 @@ class _Measure:
 class Document:
     """A parsed document; `validated` makes its operations."""
 
-    node: object
+    node: DocumentNode
     nodes: list[OperationDefinitionNode]
     fragments: Mapping[str, FragmentDefinitionNode]
     size: int
 
     def validated(self, schema: GraphQLSchema) -> "dict[str | None, Operation]":
         """The operations by name; raises the first of the validation's errors, the others are its `errors`."""
-        errors = validate(schema, self.node, max_errors=MAX_ERRORS, hide_suggestions=True)  # type: ignore[arg-type]  # a DocumentNode
+        errors = validate(schema, self.node, max_errors=MAX_ERRORS, hide_suggestions=True)
         if errors:
             raise InvalidDocumentError(errors)
         return {node.name.value if node.name else None: Operation(schema, node, self) for node in self.nodes}
@@ -175,6 +190,8 @@ class Operation:
         self.size = document.size
         self._definitions = tuple(node.variable_definitions or ())
         self._readers = [_reader(schema, definition) for definition in self._definitions]
+        is_risky = any(d.default_value and not isinstance(d.type, NonNullTypeNode) for d in self._definitions)
+        self._never_null = _never_null(schema, node, document) if is_risky else ()
         self._shapers = self._find_shapers()
 
     def coerced(self, variables: Mapping[str, object]) -> Coerced:
@@ -191,13 +208,16 @@ class Operation:
         self, variables: Mapping[str, object]
     ) -> VariableValues:
         """The variables' values by graphql-core: for input objects and our own scalars, and to name what is wrong."""
-        for value in variables.values():
-            hold_text(value)
         values = get_variable_values(
             self.schema, self._definitions, dict(variables), max_errors=MAX_ERRORS, hide_suggestions=True
         )
         if isinstance(values, list):
             raise InvalidDocumentError(values)
+        # Those of the document itself, too: a default is a literal.
+        hold_text(values.coerced)
+        for name in self._never_null:
+            if values.coerced.get(name) is None:
+                raise refused(ErrorCode.INVALID, f"Variable '${name}' must not be null where it is used.", self.node)
         return values
 
     def shape(self, values: Mapping[str, object]) -> tuple[object, ...]:
@@ -245,6 +265,13 @@ class Operation:
                     waiting.append(inner)
 
 
+def _never_null(schema: GraphQLSchema, node: OperationDefinitionNode, document: Document) -> tuple[str, ...]:
+    """The variables that may be null, but stand where null is no value: their default lets validation accept them."""
+    context = ValidationContext(schema, document.node, TypeInfo(schema), lambda _: None)
+    usages = context.get_recursive_variable_usages(node)
+    return tuple({u.node.name.value for u in usages if isinstance(u.type, GraphQLNonNull) and not u.default_value})
+
+
 # ── what shapes a plan ──
 
 
@@ -275,7 +302,11 @@ def page_bucket(first: object) -> int:
     return next(bucket for bucket in PAGE_SIZES if bucket >= size)
 
 
-_SHAPERS: Final = {"first": _size_of, "orderBy": _plain}
+def _length_of(name: str) -> Callable[[Mapping[str, object]], object]:
+    return lambda values: page_bucket(min(max(len(cast("Sequence[object]", values.get(name) or ())), 1), MAX_PAGE))
+
+
+_SHAPERS: Final = {"first": _size_of, "ids": _length_of, "orderBy": _plain}
 
 # ── variables, read without graphql-core where their types are plain ──
 

@@ -1,12 +1,11 @@
 """Answers documents: queries by their plans, mutations by their verbs and then by their payloads' plans."""
 
-import hashlib
 import sqlite3
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 import asyncpg
 import orjson
@@ -15,6 +14,7 @@ from graphql.execution.values import VariableValues
 
 from domain import changes, errors, identity, seats, tokens
 from domain.seats import Seat
+from models import sql
 from models.enums import ErrorCode, Role
 from resolvers import context, declarations, runtime
 from resolvers.compiler import Plan
@@ -23,18 +23,19 @@ from resolvers.documents import InvalidDocumentError, Operation, hold_text, refu
 from resolvers.plans import ANONYMOUS_BYTES, SIGNED_IN_BYTES, Kept, Plans
 from resolvers.reads import PostgresReads, SqliteReads
 from resolvers.selections import RootField, Selector
+from resolvers.statements import SESSION
 
 if TYPE_CHECKING:
     from resolvers.sources import Verb
 
+_PROOF: Final = f"select 1 where {SESSION}"
 _SEATS_BYTES: Final = 8 * 2**20
 _SEAT_BYTES: Final = 800
 _CONFLICT: Final = 409
 _METHOD_NOT_ALLOWED: Final = 405
 
 
-@dataclass(frozen=True, slots=True)
-class GraphQLRequest:
+class GraphQLRequest(NamedTuple):
     """What a client asks. `read_only`: it came by GET, which must change nothing."""
 
     query: str
@@ -43,8 +44,7 @@ class GraphQLRequest:
     read_only: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What goes back. `executed`: false where the request was refused whole. `status`: where HTTP has its own word."""
 
     body: bytes
@@ -64,6 +64,11 @@ class Engine:
             False: Plans(schema, reads.dialect, ANONYMOUS_BYTES),
         }
         self._seats: Kept[Seat] = Kept(_SEATS_BYTES)
+
+    def seat_at_hand(self, token: str, now: datetime) -> Seat | None:
+        """The seat that a bearer token stood for within this minute: `seat`, where it would neither ask nor note."""
+        found = self._seats.get(tokens.digest(token))
+        return found if found is not None and identity.was_seen(found.session_id, now) else None
 
     async def seat(self, token: str, now: datetime) -> Seat | None:
         """The seat that a bearer token stands for; null where it stands for none.
@@ -122,7 +127,10 @@ class Engine:
 
         async def check() -> None:
             seat = caller.seat
-            if seat is not None and await self._looked_up(seat.token_hash, caller.now) != seat:
+            if seat is None:
+                return
+            given = {"token": seat.token_hash, "now": caller.now, "seat_version": seat.version}
+            if not await self._reads.finds(*sql.bind(_PROOF, given, self._reads.dialect)):
                 raise SeatChangedError
 
         return check
@@ -270,7 +278,8 @@ def _idempotent(request: GraphQLRequest, caller: Caller) -> Iterator[None]:
         return
     asked = orjson.dumps([request.query, request.operation_name, request.variables], option=orjson.OPT_SORT_KEYS)
     scope = caller.seat.session_id if caller.seat else "public"
-    key = changes.Request(scope, caller.idempotency_key, hashlib.sha256(asked).hexdigest())
+    # Keyed: of a sign-in this is a hash of a password, which nobody may try guesses on.
+    key = changes.Request(scope, caller.idempotency_key, tokens.fingerprint(asked.decode()))
     before = changes.idempotency.set(key)
     try:
         yield

@@ -1,10 +1,15 @@
 """What the fields of users and companies are in SQL."""
 
+from typing import Final
+
 from domain import policy
 from models.base import text_key
-from models.enums import Side
+from models.enums import ErrorCode, Side
 from models.sql import Dialect
+from resolvers.documents import refused
 from resolvers.sources import Filter
+
+LONGEST_SEARCH: Final = 200
 
 _OPEN_MEMBER_INVITES = (
     "i_.partner_id = {t}.id and i_.kind = 'INVITE' and i_.invite_kind in ('PARTNER_ADMIN', 'PARTNER_MEMBER') and "
@@ -18,6 +23,7 @@ LICENCES_USED = (
 _MEMBERS_OF_MY_PARTNERS = (
     "{among}select m_.user_id from partner_member m_ join access_grant g_ on g_.partner_id = m_.partner_id"
     " and g_.status <> 'DISCONNECTED' join staff_member s_ on s_.account_id = g_.account_id and s_.removed_at is null"
+    " join account a_ on a_.id = s_.account_id and a_.client_id = :client"
     " where m_.removed_at is null and s_.user_id = :user{end}"
 )
 _STAFF_OF_MY_ACCOUNTS = (
@@ -40,6 +46,11 @@ OF_PURPOSE = Filter(
 
 
 def search_pattern(text: object) -> str:
-    """What a search looks for in a stored key: the text anywhere in it, however it is written."""
+    """What a search looks for in a stored key: the text anywhere in it, however it is written.
+
+    INVALID over 200 characters: no name is that long, and SQLite refuses long patterns.
+    """
+    if len(str(text)) > LONGEST_SEARCH:
+        raise refused(ErrorCode.INVALID, f"'search' is at most {LONGEST_SEARCH} characters long.")
     escaped = text_key(str(text)).replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     return f"%{escaped}%"

@@ -52,6 +52,10 @@ class PostgresReads:
         finally:
             self._put(connection)
 
+    async def finds(self, query: str, values: Sequence[object]) -> bool:
+        """Whether a statement has any row."""
+        return bool(await self.fetch(query, *values))
+
     async def fetch_all(self, *asked: tuple[object, ...] | None) -> list[Rows]:
         """The rows of several independent statements, side by side; none for those that need not run."""
         return list(await asyncio.gather(*(self.fetch(*one) if one else _nothing() for one in asked)))  # type: ignore[arg-type]
@@ -156,6 +160,10 @@ class SqliteReads:
         connection = self._connected()
         self._until = time.monotonic() + DEADLINE_MS / 1000
         return connection.execute(query, values).fetchall()
+
+    async def finds(self, query: str, values: Sequence[object]) -> bool:
+        """Whether a statement has any row."""
+        return bool(self.fetch(query, *values))
 
     def _connected(self) -> sqlite3.Connection:
         if self._connection is None:

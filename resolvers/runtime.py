@@ -18,7 +18,7 @@ from graphql import (
 
 from models.enums import ErrorCode, Role
 from resolvers.cursors import cursor, position
-from resolvers.documents import Operation, refused
+from resolvers.documents import Operation, hold_text, refused
 
 Row = Sequence[object]
 VALUE = TypeVar("VALUE")
@@ -117,7 +117,9 @@ def at_most(limit: int, values: Sequence[object]) -> None:
 
 def from_ast(node: object, declared: object, variables: Mapping[str, object]) -> object:
     """A literal that holds variables."""
-    return value_from_ast(node, declared, cast("dict[str, object]", variables))  # type: ignore[arg-type]
+    value = value_from_ast(node, declared, cast("dict[str, object]", variables))  # type: ignore[arg-type]
+    hold_text(value)
+    return value
 
 
 def checksum(text: str) -> int:

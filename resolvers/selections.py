@@ -13,6 +13,7 @@ from graphql import (
     GraphQLObjectType,
     GraphQLUnionType,
     InlineFragmentNode,
+    ListValueNode,
     SelectionNode,
     SelectionSetNode,
     Undefined,
@@ -99,6 +100,13 @@ class Selector:
         value = value_from_ast(given, declared.type)
         hold_text(value)
         return Argument(value, is_null=value is None)
+
+    def length(self, argument: Argument) -> int:
+        """How many values an argument that is a list brings at most."""
+        if argument.variable:
+            return cast("int", self.shape["ids", argument.variable])
+        literal = cast("ListValueNode", argument.node).values if argument.node else argument.value
+        return len(cast("Sequence[object]", literal))
 
     def _collect(
         self, parent: GraphQLObjectType, selections: Sequence[SelectionNode], found: Selected, spread: set[str]

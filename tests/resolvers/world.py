@@ -1,0 +1,508 @@
+"""A filled world: what a portal looks like after a few years, in one committed database, and everybody who looks at it.
+
+Four partners (two of one sort key, one with a single client), five clients (two of one name), accounts with several
+staff, contacts on both sides, partnerships, proposals and grants in every status, those that only time has ended among
+them, and events of every audience. Rows are consistent as the law leaves them: an ended partnership has released what
+it lent.
+"""
+
+import itertools
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Any, Final
+
+import pytest
+
+import models
+from domain import clock, moves, tokens
+from domain.seats import Seat
+from models import base
+from models.enums import (
+    AccessStatus,
+    AccountStatus,
+    Audience,
+    ContactPurpose,
+    InviteKind,
+    LinkPurpose,
+    ModificationKind,
+    PartnerMemberRole,
+    PartnershipStatus,
+    ProposalKind,
+    ProposalStatus,
+    SecurityRole,
+    Side,
+)
+from models.proposal import new_proposal_id
+from tests import given
+
+Row = dict[str, Any]
+
+DAY: Final = timedelta(days=1)
+MOMENT: Final = timedelta(microseconds=1)
+# What a LIKE without escapes would take for more than itself, and what case folding changes.
+ODD_NAMES: Final = ("100% Öl_Werk \\ Söhne", "Straße ẞ ﬁn", "日本食堂", "  İstanbul   Çarşı ", "Ａｎｎｅ Łódź")  # noqa: RUF001
+UNKNOWN_IDS: Final = ("nowhere_01jd0000000000000000000000", "partner", "", "_", "müll_👀")
+
+
+@dataclass
+class World:
+    """Every row by table, the seats that look, and what a caller may hold in its hand."""
+
+    tables: dict[str, list[Row]] = field(default_factory=dict)
+    seats: dict[str, Seat | None] = field(default_factory=dict)
+    invite_tokens: list[str] = field(default_factory=list)
+    sign_in_tokens: list[str] = field(default_factory=list)
+
+
+async def filled() -> World:
+    """Write the world into the connected database, which is empty, and read it back; with the same ids every time."""
+    with pytest.MonkeyPatch.context() as patch:
+        numbers = itertools.count(1)
+        patch.setattr(base, "new_id", lambda prefix: f"{prefix}_{next(numbers):026d}")
+        return await _filled()
+
+
+async def _filled() -> World:
+    world = World()
+    people = await _People.made(world)
+    works = _Works(world, people)
+    await works.between_everybody()
+    await works.invites()
+    await works.log()
+    await works.links()
+    await sessions(people)
+    for model in models.TABLES:
+        world.tables[model._meta.db_table] = await model.all().values()
+    return world
+
+
+async def sessions(people: "_People") -> None:
+    """More sign-ins than one of a person: live, ended, over; and a seat that ended, its session with it."""
+    [seat] = await models.Seat.filter(user_id=people.users[1].id)
+    await given.session(seat, ip="192.0.2.7", user_agent="Browser")
+    await given.session(seat, ended_at=clock.now())
+    await given.session(seat, expires_at=clock.now())
+    await models.Seat.filter(id=people.left_seat.id).update(ended_at=clock.now(), version=2)
+    await models.Session.filter(seat_id=people.left_seat.id).update(ended_at=clock.now())
+
+
+@dataclass
+class _People:
+    partners: list[models.Partner]
+    clients: list[models.Client]
+    accounts: dict[str, list[models.Account]]
+    contacts: dict[str, list[models.Contact]]
+    users: list[models.User]
+    left_seat: Seat
+
+    @classmethod
+    async def made(cls, world: World) -> "_People":
+        partners = [
+            await given.partner("Northwind", kind="PARTNER", **_details(1), copy_address="copies@northwind.example"),
+            await given.partner("NORTHWIND", licences=2),
+            await given.partner("Ångström & Söhne", revenue_share_ppm=150_000, **_details(2)),
+            await given.partner("Gardens of the Odd"),
+        ]
+        clients = [
+            await given.client("Harbour Foods", **_details(3)),
+            await given.client("Harbour Foods"),
+            await given.client(ODD_NAMES[0], **_details(4)),
+            await given.client(ODD_NAMES[1]),
+            await given.client(ODD_NAMES[2]),
+        ]
+        accounts = {
+            clients[0].id: [
+                await given.account(clients[0], "Main shop", jobs_created=100, last_job_at=clock.now() - DAY),
+                await given.account(clients[0], "main  SHOP"),
+                await given.account(clients[0], ODD_NAMES[4], status=AccountStatus.CANCELLED),
+            ],
+            clients[1].id: [await given.account(clients[1], "Main shop", jobs_created=99)],
+            clients[2].id: [await given.account(clients[2], ODD_NAMES[3]), await given.account(clients[2], "B_%")],
+            clients[3].id: [await given.account(clients[3], "Quay", status=AccountStatus.SETTING_UP)],
+            clients[4].id: [],
+        }
+        companies: list[models.Partner | models.Client] = [*partners, *clients]
+        contacts = {company.id: await _contacts(company) for company in companies}
+        users, left = await _seated(world, partners, clients, accounts)
+        return cls(partners, clients, accounts, contacts, users, left)
+
+
+def _details(number: int) -> dict[str, str]:
+    return {
+        "street": f"{number} Quay Street",
+        "city": "Zürich",
+        "country": "CH",
+        "phone": f"+41 44 000 00 0{number}",
+        "email": f"office{number}@example.com",
+        "website": "https://example.com/?a=1&b=\u2028",
+    }
+
+
+async def _contacts(company: models.Partner | models.Client) -> list[models.Contact]:
+    purposes = sorted(ContactPurpose)
+    made = [
+        await given.contact(company, "Grace Hopper", email="grace@example.com", phone="1", purposes=purposes[:2]),
+        await given.contact(company, "grace  hopper", title="Dr.", mobile="2", purposes=purposes),
+        await given.contact(company, ODD_NAMES[3]),
+        await given.contact(company, ODD_NAMES[0], purposes=[ContactPurpose.EMERGENCY]),
+        await given.contact(company, "", erased_at=clock.now()),
+    ]
+    return made + [await given.contact(company, f"Contact {n}", purposes=purposes[n:]) for n in range(4)]
+
+
+async def _seated(
+    world: World,
+    partners: list[models.Partner],
+    clients: list[models.Client],
+    accounts: Mapping[str, list[models.Account]],
+) -> tuple[list[models.User], Seat]:
+    """Seat everybody: each kind of seat once or more, and one person in several."""
+    admin, collaborator = PartnerMemberRole.ADMIN, PartnerMemberRole.COLLABORATOR
+    owner, manager, staff = SecurityRole.ACCOUNT_OWNER, SecurityRole.MANAGER, SecurityRole.STAFF
+    first, second, third, _ = partners
+    shop, annex, cancelled = accounts[clients[0].id]
+    twin, odd = accounts[clients[1].id][0], accounts[clients[2].id][0]
+    several = await given.user("Sam Several", locale="de")
+    world.seats = {
+        "anonymous": None,
+        "vendor admin": await given.admin(),
+        "partner admin": await given.member(first, admin),
+        "partner member": await given.member(first, collaborator),
+        "partner admin of another": await given.member(second, admin),
+        "partner admin of a third": await given.member(third, admin, await given.user(ODD_NAMES[4], locale="ja")),
+        "account owner": await given.staff(shop, owner),
+        "client manager": await given.staff(shop, manager),
+        "client staff": await given.staff(shop, staff),
+        "account owner of the twin": await given.staff(twin, owner),
+        "account owner of the odd": await given.staff(odd, owner),
+        "account owner of the quay": await given.staff(accounts[clients[3].id][0], owner),
+        "several: partner": await given.member(second, collaborator, several),
+        "several: staff": await given.staff(annex, staff, several),
+        "several: owner": await given.staff(accounts[clients[2].id][1], owner, several),
+    }
+    users = [await models.User.get(id=seat.user_id) for seat in world.seats.values() if seat]
+    # One person in two accounts of one client, with one seat; people who have left; a vendor without a company's seat.
+    await models.StaffMember.create(account=cancelled, user=users[5], role=owner, joined_at=clock.now())
+    left = await given.member(third, collaborator)
+    await models.PartnerMember.filter(user_id=left.user_id).update(removed_at=clock.now())
+    await models.StaffMember.create(
+        account=shop, user=users[0], role=staff, joined_at=clock.now(), removed_at=clock.now()
+    )
+    erased = await given.user("Erased", email=None)
+    await models.User.filter(id=erased.id).update(name="")
+    await models.Partner.filter(id=second.id).update(copy_address="  ", admin_id=users[3].id)
+    return [*users, erased], left
+
+
+class _Works:
+    """What the companies have done with each other."""
+
+    def __init__(self, world: World, people: _People) -> None:
+        self.world = world
+        self.people = people
+        self.partnerships: list[models.Partnership] = []
+        self.proposals: list[models.Proposal] = []
+        self.grants: list[models.AccessGrant] = []
+
+    async def between_everybody(self) -> None:
+        """Partnerships in every status, with all that hangs on them."""
+        status, now = PartnershipStatus, clock.now()
+        first, second, third, fourth = self.people.partners
+        harbour, twin, odd, street, _ = self.people.clients
+        ended = await self.partnership(first, harbour, status.ENDED)
+        active = await self.partnership(first, harbour, status.ACTIVE, previous=ended)
+        modified = await self.partnership(second, harbour, status.ACTIVE, changed_at=active.changed_at)
+        await self.partnership(third, harbour, status.OFFERED)
+        await self.partnership(first, twin, status.ACTIVE, hidden_by_partner=True)
+        await self.partnership(second, twin, status.OFFERED, expires_at=now)
+        await self.partnership(third, twin, status.OFFERED, expires_at=now + MOMENT)
+        await self.partnership(first, odd, status.DECLINED)
+        await self.partnership(first, odd, status.OFFERED, expires_at=now - DAY)
+        await self.partnership(second, odd, status.ENDED)
+        await self.partnership(third, odd, status.ACTIVE, hidden_by_client=True)
+        await self.partnership(fourth, odd, status.ACTIVE)
+        await self.partnership(first, street, status.WITHDRAWN)
+        await self.partnership(second, street, status.EXPIRED)
+        await self.partnership(first, street, status.OFFERED)
+        for partner, email in [
+            (first, "new@elsewhere.example"),
+            (first, "older@elsewhere.example"),
+            (third, "x@y.example"),
+        ]:
+            late = now - DAY if "older" in email else now + 9 * DAY
+            await self.partnership(partner, None, status.OFFERED, expires_at=late, client_key=email, email=email)
+        await self.modifications(active, modified)
+
+    async def partnership(
+        self,
+        partner: models.Partner,
+        client: models.Client | None,
+        status: PartnershipStatus,
+        *,
+        email: str | None = None,
+        **columns: object,
+    ) -> models.Partnership:
+        """Write one with its offer, what the offer lends and asks for, and the access that it gave."""
+        number = len(self.partnerships)
+        made = await given.partnership(
+            partner,
+            client,
+            status,
+            **{
+                "title": ("Shop care", "Gartenpflege", "Shop care")[number % 3],
+                "description": 'Watering\nand "pruning"' if number % 2 else None,
+                "region": ODD_NAMES[number % 5] if number % 3 else None,
+                "starts_on": date(2026, 2, 28) + number * DAY if number % 2 else None,
+                "changed_at": clock.now() - (number // 2) * DAY - number % 2 * MOMENT,
+                "ended_by": Side.CLIENT if status is PartnershipStatus.ENDED else None,
+                "end_reason": "Closed the shop." if status is PartnershipStatus.ENDED else None,
+                **columns,
+            },
+        )
+        expires_at = made.expires_at
+        offer = await given.offer(
+            made,
+            status=_OFFERS[status],
+            version=1 + number % 3,
+            message="Grüße 👋" if number % 2 else None,
+            proposed_by=self.user_of("partner admin"),
+            email=email,
+            client_name="Elsewhere Ltd" if email and "new" in email else None,
+            comment="No, thanks." if status is PartnershipStatus.DECLINED else None,
+            decided_by=self.user_of("account owner") if _OFFERS[status] in _ANSWERED else None,
+            decided_at=clock.now() if _OFFERS[status] in _ANSWERED else None,
+            **({"expires_at": expires_at} if status is PartnershipStatus.OFFERED else {}),
+        )
+        await models.Partnership.filter(id=made.id).update(expires_at=offer.expires_at)
+        self.partnerships.append(made)
+        self.proposals.append(offer)
+        await self.lent(made, offer)
+        await self.asked_for(made, offer)
+        return made
+
+    async def lent(self, to: models.Partnership, by: models.Proposal) -> None:
+        """Lend with the offer; what was lent is assigned while the partnership runs and released after it."""
+        is_over = to.status is PartnershipStatus.ENDED
+        accepted = clock.now() - DAY if to.status in {PartnershipStatus.ACTIVE, PartnershipStatus.ENDED} else None
+        for contact in self.people.contacts[to.partner_id][:3]:
+            released = clock.now() if is_over or (accepted and contact.title) else None
+            await given.lent_contact(to, contact, by, assigned_at=accepted, released_at=released)
+        if to.status is PartnershipStatus.ACTIVE and to.client_id:
+            for contact in self.people.contacts[to.client_id][1:4]:
+                await given.lent_contact(to, contact, by)
+
+    async def asked_for(self, partnership: models.Partnership, offer: models.Proposal) -> None:
+        """Ask for every account of the client, and connect them in every way an access can stand."""
+        accounts = self.people.accounts.get(partnership.client_id or "", [])
+        for account in accounts:
+            await models.ProposalItem.create(proposal=offer, kind=ModificationKind.ADD_ACCOUNT, account=account)
+        if partnership.status not in {PartnershipStatus.ACTIVE, PartnershipStatus.ENDED}:
+            return
+        for account in accounts:
+            for columns in self.accesses(partnership):
+                self.grants.append(await given.grant(partnership, account, **columns))
+
+    def accesses(self, partnership: models.Partnership) -> Iterable[Mapping[str, object]]:
+        """The states of an account's access, in turn; what was disconnected stays as a row of its own."""
+        now = clock.now()
+        over: dict[str, object] = {"status": AccessStatus.DISCONNECTED, "disconnected_at": now}
+        if partnership.status is PartnershipStatus.ENDED:
+            return [over]
+        turns: list[Mapping[str, object]] = [
+            {"expires_at": now + 60 * DAY, "last_opened_at": now - DAY},
+            {"expires_at": now},
+            {"status": AccessStatus.EXPIRED, "expires_at": now - DAY},
+            {"status": AccessStatus.DISABLED},
+            {},
+        ]
+        turn = turns[len(self.grants) % len(turns)]
+        return [over, turn] if len(self.grants) % 3 == 0 else [turn]
+
+    async def modifications(self, active: models.Partnership, modified: models.Partnership) -> None:
+        """Open ones show on the tile; those that time or an answer ended do not. About an account, but no invites."""
+        accounts = self.people.accounts[str(active.client_id)]
+        for partnership, expires_at, status in [
+            (modified, clock.now() + DAY, ProposalStatus.PENDING),
+            (active, clock.now(), ProposalStatus.PENDING),
+            (active, clock.now() + DAY, ProposalStatus.ACCEPTED),
+        ]:
+            await self.proposal(
+                ProposalKind.MODIFICATION,
+                status,
+                expires_at=expires_at,
+                partnership=partnership,
+                account=accounts[0],
+                from_partner_id=partnership.partner_id,
+                proposed_by_side=Side.PARTNER,
+            )
+
+    async def proposal(self, kind: ProposalKind, status: ProposalStatus, **columns: object) -> models.Proposal:
+        """Write one of a kind; PENDING ones end tomorrow."""
+        row = models.Proposal(
+            id=new_proposal_id(kind),
+            kind=kind,
+            status=status,
+            created_at=clock.now(),
+            **{"expires_at": clock.now() + DAY, "proposed_at": clock.now(), **columns},
+        )
+        await row.save(force_create=True)
+        return row
+
+    # ── invites ──
+
+    async def invites(self) -> None:
+        """Of every kind in every status: from the vendor, from partners, from clients."""
+        first, second, *_ = self.people.partners
+        account = self.people.accounts[self.people.clients[0].id][0]
+        addressed = next(p for p in self.partnerships if p.client_id is None)
+        about: dict[InviteKind, Mapping[str, object]] = {
+            InviteKind.PARTNERSHIP: {
+                "from_partner": first,
+                "partnership": addressed,
+                "proposed_by_side": Side.PARTNER,
+                "client_name": "Elsewhere Ltd",
+            },
+            InviteKind.PARTNER_ADMIN: {"partner": second, "proposed_by_side": Side.VENDOR},
+            InviteKind.PARTNER_MEMBER: {"from_partner": first, "partner": first, "proposed_by_side": Side.PARTNER},
+            InviteKind.PROJECT: {
+                "from_client_id": account.client_id,
+                "to_partner": first,
+                "proposed_by_side": Side.CLIENT,
+            },
+            InviteKind.STAFF: {
+                "from_client_id": account.client_id,
+                "account": account,
+                "proposed_by_side": Side.CLIENT,
+                "role": SecurityRole.STAFF,
+            },
+            InviteKind.ACCOUNT_OWNER: {"account": account, "proposed_by_side": Side.VENDOR},
+        }
+        for kind, columns in about.items():
+            for number, status in enumerate(ProposalStatus):
+                await self.invite(kind, status, number, columns)
+            await self.invite(kind, ProposalStatus.PENDING, 0, {**columns, "expires_at": clock.now()})
+
+    async def invite(
+        self, kind: InviteKind, status: ProposalStatus, number: int, columns: Mapping[str, object]
+    ) -> None:
+        answered = status in _ANSWERED
+        row = await self.proposal(
+            ProposalKind.INVITE,
+            status,
+            invite_kind=kind,
+            email=f"{kind.lower()}.{number}@example.com" if number % 4 else self.people.users[number].email,
+            version=number + 1,
+            proposed_by=self.user_of("partner member") if number % 2 else None,
+            decided_by=self.user_of("client staff") if answered else None,
+            decided_at=clock.now() if answered else None,
+            comment=f"{status.title()} it is." if answered else None,
+            **columns,
+        )
+        self.proposals.append(row)
+
+    async def links(self) -> None:
+        """E-mailed links: open, used, replaced, over."""
+        now = clock.now()
+        invites = [p for p in self.proposals if p.kind is ProposalKind.INVITE]
+        for number, invite in enumerate(invites):
+            link = await tokens.issue(
+                LinkPurpose.INVITE,
+                email=str(invite.email),
+                at=now,
+                expires_at=now if number % 5 == 4 else now + 7 * DAY,
+                proposal_id=invite.id,
+            )
+            self.world.invite_tokens.append(tokens.of_link(link))
+        await models.Link.filter(proposal_id__in=[invite.id for invite in invites[::3]]).update(replaced_at=now)
+        for number, user in enumerate(self.people.users[:4]):
+            link = await tokens.issue_sign_in(user.id, f"{number}@example.com", at=now)
+            self.world.sign_in_tokens.append(tokens.of_link(link))
+            changed = [{}, {"used_at": now}, {"replaced_at": now}, {"expires_at": now}][number]
+            if changed:
+                await models.Link.filter(id=link.id).update(**changed)
+
+    # ── the log ──
+
+    async def log(self) -> None:
+        """Events of every audience about everything, published or not; one stream longer than a page."""
+        topics = sorted(moves.TOPICS)
+        for number, partnership in enumerate(self.partnerships):
+            about = {
+                "partnership_id": partnership.id,
+                "partner_id": partnership.partner_id,
+                "client_id": partnership.client_id,
+            }
+            subjects = self.subjects_of(partnership)
+            for version in range(1, 26 if number == 1 else 5):
+                await self.event(
+                    partnership.id,
+                    version,
+                    topics[(number + version) % len(topics)],
+                    subject=subjects[version % len(subjects)],
+                    proposal_id=partnership.offer_id if version % 2 else None,
+                    **about,
+                )
+        companies: list[models.Partner | models.Client] = [*self.people.partners, *self.people.clients]
+        for number, company in enumerate(companies):
+            side = "partner_id" if isinstance(company, models.Partner) else "client_id"
+            contacts = self.people.contacts[company.id]
+            for version in range(1, 4):
+                subject = [company.id, contacts[0].id, "nowhere_01jd0000000000000000000000"][version - 1]
+                await self.event(company.id, version, topics[number], subject=subject, **{side: company.id})
+        for number, proposal in enumerate(p for p in self.proposals if p.kind is ProposalKind.INVITE):
+            about = {"partner_id": proposal.partner_id or proposal.from_partner_id, "account_id": proposal.account_id}
+            await self.event(proposal.id, 1, topics[number % 9], subject=proposal.id, proposal_id=proposal.id, **about)
+
+    def subjects_of(self, partnership: models.Partnership) -> list[str | None]:
+        """What a partnership's events can be about: each type of the log."""
+        grants = [grant.id for grant in self.grants if grant.partnership_id == partnership.id]
+        contacts = self.people.contacts[partnership.partner_id]
+        people = [user.id for user in self.people.users[:3]]
+        accounts = [account.id for account in self.people.accounts.get(partnership.client_id or "", [])]
+        return [partnership.offer_id, *grants, contacts[0].id, *people, *accounts, partnership.client_id, None]
+
+    async def event(self, stream: str, version: int, topic: str, **columns: Any) -> None:
+        number = await models.Event.all().count()
+        changes = [
+            {"field": "title", "before": None, "after": 'Ünïcode "quoted"'},
+            {"field": "x", "before": "1", "after": None},
+        ]
+        await models.Event.create(
+            pos=number if number % 7 else None,
+            stream=stream,
+            version=version,
+            topic=topic,
+            actor=self.people.users[number % len(self.people.users)] if number % 5 else None,
+            on_behalf_of="CLIENT" if number % 11 == 0 else None,
+            side=list(Side)[number % 3] if number % 4 else None,
+            reason="Because." if number % 6 == 0 else None,
+            changes=changes[: number % 3],
+            visible_to=list(Audience)[(number // 2) % 4],
+            salt=f"{number:064x}",
+            commitment=f"{number + 1:064x}",
+            digest=f"{number + 2:064x}",
+            at=clock.now() - number * MOMENT,
+            **columns,
+        )
+
+    def user_of(self, seat: str) -> models.User:
+        held = self.world.seats[seat]
+        return next(user for user in self.people.users if held and user.id == held.user_id)
+
+
+_ANSWERED = frozenset({ProposalStatus.ACCEPTED, ProposalStatus.PARTIALLY_ACCEPTED, ProposalStatus.DECLINED})
+_OFFERS = {
+    PartnershipStatus.OFFERED: ProposalStatus.PENDING,
+    PartnershipStatus.ACTIVE: ProposalStatus.ACCEPTED,
+    PartnershipStatus.ENDED: ProposalStatus.ACCEPTED,
+    PartnershipStatus.DECLINED: ProposalStatus.DECLINED,
+    PartnershipStatus.WITHDRAWN: ProposalStatus.WITHDRAWN,
+    PartnershipStatus.EXPIRED: ProposalStatus.EXPIRED,
+}
+
+
+def missing_ids() -> list[str]:
+    """Ids that name nothing: of every type, and of none."""
+    prefixes = ("user", "partner", "client", "account", "contact", "partnership", "offer", "invite", "grant", "event")
+    return [*(f"{prefix}_{0:026d}" for prefix in prefixes), *UNKNOWN_IDS]
