@@ -25,6 +25,13 @@ class LogFormat(StrEnum):
     JSON = "json"
 
 
+class LogLevel(StrEnum):
+    """From what on something is logged."""
+
+    INFO = "info"
+    WARNING = "warning"
+
+
 def _http_url(url: str) -> str:
     TypeAdapter(HttpUrl).validate_python(url)
     return url.rstrip("/")
@@ -86,6 +93,9 @@ class Settings(BaseSettings):
     activation_jobs: int = Field(default=100, ge=0, description="how many jobs start the clock of access")
     session_days: Days = Field(default=14, description="how long a sign-in lasts")
     log_format: LogFormat = Field(default=LogFormat.CONSOLE, description="`console` or `json`")
+    log_level: LogLevel = Field(
+        default=LogLevel.INFO, description="`info` logs every request, `warning` what somebody should look at"
+    )
 
     @model_validator(mode="after")
     def _key_is_strong(self) -> Self:

@@ -1,6 +1,6 @@
 """How an answer is put on the wire."""
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 
 import orjson
 from starlette.types import Send
@@ -21,9 +21,11 @@ async def send(send: Send, status: int, body: bytes, headers: Iterable[tuple[byt
     await send({"type": "http.response.body", "body": body})
 
 
-async def send_json(to: Send, status: int, body: bytes, media: bytes, more: Iterable[tuple[bytes, bytes]] = ()) -> None:
+def send_json(
+    to: Send, status: int, body: bytes, media: bytes, more: Iterable[tuple[bytes, bytes]] = ()
+) -> Awaitable[None]:
     """Send JSON of a media type; nobody on the way keeps it."""
-    await send(to, status, body, (_CONTENT_TYPES[media], *_NO_STORE, *more))
+    return send(to, status, body, (_CONTENT_TYPES[media], *_NO_STORE, *more))
 
 
 async def send_refusal(to: Send, refused: Refused, media: bytes) -> None:

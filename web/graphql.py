@@ -1,20 +1,16 @@
 """GraphQL over HTTP: POST /graphql, and GET for queries. A raw ASGI endpoint: it is on every request's way."""
 
-import re
-from datetime import datetime
+from collections.abc import Awaitable
 
 from starlette.types import Receive, Scope, Send
 
 from domain import clock
-from domain.seats import Seat
 from resolvers.context import Caller
 from resolvers.engine import Answer, Engine, GraphQLRequest
 from web import answers, backend, faults, guard, ide
 from web.documents import Documents, NotKept
 from web.guard import Headers, Parameters, Refused
 
-_OPERATION = re.compile(r"\s*(query|mutation|subscription)\b\s*([_A-Za-z][_0-9A-Za-z]{0,63})?")
-_NAME = re.compile(r"[_A-Za-z][_0-9A-Za-z]{0,63}")
 _STATUS_HEADERS = {401: guard.BEARER, 405: ((b"allow", b"POST"),), 503: backend.RETRY_AFTER}
 # The message is the one that Apollo's clients know, beside the code.
 _NOT_KEPT = answers.error_body("PERSISTED_QUERY_NOT_FOUND", "PersistedQueryNotFound")
@@ -33,46 +29,37 @@ class GraphQL:
             return await ide.page(send)
         media = guard.answers_as(headers.get(b"accept", b""))
         try:
-            sent = await _parameters(scope, headers, receive)
-            answer = await self._answered(scope, headers, sent)
+            answer = await self._answered(scope, headers, receive)
         except Refused as refused:
             return await answers.send_refusal(send, refused, media)
         except NotKept:
-            answer = Answer(body=_NOT_KEPT, executed=False, unauthenticated=False, status=None)
+            answer = Answer(body=_NOT_KEPT, executed=False)
         status = _status(answer, media)
         return await answers.send_json(send, status, answer.body, media, _STATUS_HEADERS.get(status, ()))
 
-    async def _answered(self, scope: Scope, headers: Headers, sent: Parameters) -> Answer:
+    async def _answered(self, scope: Scope, headers: Headers, receive: Receive) -> Answer:
+        sent = await _parameters(scope, headers, receive)
         engine = self._behind.ready()
         try:
-            return await self._executed(engine, scope, headers, sent)
+            caller = await _caller(engine, scope, headers)
+            documents = self._documents[caller.seat is not None]
+            text = documents.text(sent)
+            scope["state"]["asked"] = text, sent.operation_name
+            request = GraphQLRequest(text, sent.variables, sent.operation_name, scope["method"] == "GET")
+            answer = await engine.execute(request, caller)
         except Exception as fault:
             if faults.database_is_away(fault):
                 raise backend.unavailable() from fault
             raise
-
-    async def _executed(self, engine: Engine, scope: Scope, headers: Headers, sent: Parameters) -> Answer:
-        now = clock.now()
-        caller = _caller(scope, headers, await _seat(engine, guard.bearer(headers), now), now)
-        documents = self._documents[caller.seat is not None]
-        text = documents.text(sent)
-        scope["state"]["operation"] = _operation(text, sent.operation_name)
-        request = GraphQLRequest(
-            query=text,
-            variables=sent.variables,
-            operation_name=sent.operation_name,
-            read_only=scope["method"] == "GET",
-        )
-        answer = await engine.execute(request, caller)
         if answer.executed:
             documents.keep(sent)
         return answer
 
 
-async def _parameters(scope: Scope, headers: Headers, receive: Receive) -> Parameters:
+def _parameters(scope: Scope, headers: Headers, receive: Receive) -> Awaitable[Parameters]:
     match scope["method"]:
         case "POST":
-            return await guard.posted(headers, receive)
+            return guard.posted(headers, receive)
         case "GET":
             return guard.queried(scope["query_string"])
         case _:
@@ -81,20 +68,17 @@ async def _parameters(scope: Scope, headers: Headers, receive: Receive) -> Param
             )
 
 
-async def _seat(engine: Engine, token: str | None, now: datetime) -> Seat | None:
-    if token is None:
-        return None
-    seat = await engine.seat(token, now)
-    if seat is None:
-        raise guard.unauthenticated()
-    return seat
-
-
-def _caller(scope: Scope, headers: Headers, seat: Seat | None, now: datetime) -> Caller:
+async def _caller(engine: Engine, scope: Scope, headers: Headers) -> Caller:
+    now, token = clock.now(), guard.bearer(headers)
+    seat = None
+    if token is not None:
+        seat = engine.seat_at_hand(token, now) or await engine.seat(token, now)
+        if seat is None:
+            raise guard.unauthenticated()
     client, agent = scope["client"], headers.get(b"user-agent")
     return Caller(
-        seat=seat,
-        now=now,
+        seat,
+        now,
         ip=client[0] if client else None,
         user_agent=agent.decode("latin-1") if agent else None,
         request_id=scope["state"]["request_id"],
@@ -109,11 +93,3 @@ def _status(answer: Answer, media: bytes) -> int:
     if answer.status is not None:
         return answer.status
     return 200 if answer.executed or media == guard.JSON_MEDIA else 400
-
-
-def _operation(text: str, name: str | None) -> str | None:
-    """Return what the log may say of a document: the kind and name of the operation, as far as the document has it."""
-    if name is None:
-        begun = _OPERATION.match(text)
-        return " ".join(filter(None, begun.groups())) if begun else None
-    return name if _NAME.fullmatch(name) and re.search(rf"\b(query|mutation|subscription)\s+{name}\b", text) else None

@@ -10,11 +10,12 @@ import orjson
 import structlog
 from structlog.typing import ExcInfo, Processor
 
-from settings import LogFormat
+from settings import LogFormat, LogLevel
 
 
-def configure(log_format: LogFormat, least: int = logging.INFO) -> None:
+def configure(log_format: LogFormat, level: LogLevel = LogLevel.INFO) -> None:
     """Write everything from a level on, libraries' words included, to standard error in one form."""
+    least = logging.getLevelNamesMapping()[level.name]
     before: list[Processor] = [
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),

@@ -1,9 +1,10 @@
 """What every request gets: an id, headers that keep browsers careful, a line in the log, an answer to any fault."""
 
+import logging
+import random
 import re
-import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -11,6 +12,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from web import answers, guard
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+_OPERATION = re.compile(r"\s*(query|mutation|subscription)\b\s*([_A-Za-z][_0-9A-Za-z]{0,63})?")
+_NAME = re.compile(r"[_A-Za-z][_0-9A-Za-z]{0,63}")
 _CAREFUL = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
@@ -37,12 +40,12 @@ class Requests:
         state["request_id"] = request_id.decode()
         status = 0
 
-        async def careful_send(message: Message) -> None:
+        def careful_send(message: Message) -> Awaitable[None]:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
                 message["headers"] = [*message["headers"], *_CAREFUL, (b"x-request-id", request_id)]
-            await send(message)
+            return send(message)
 
         fault: Exception | None = None
         try:
@@ -51,7 +54,8 @@ class Requests:
             fault = raised
             if status == 0:
                 await _send_masked(careful_send, state["request_id"])
-        self._write(scope, status, began, fault)
+        if fault is not None or self._log.is_enabled_for(logging.INFO):
+            self._write(scope, status, began, fault)
 
     def _write(self, scope: Scope, status: int, began: float, fault: Exception | None) -> None:
         """Write the request's line. Its path is the route's own: in an address itself there may be a token."""
@@ -59,7 +63,7 @@ class Requests:
         line = {
             "method": scope["method"],
             "path": path if path in self._direct else getattr(scope.get("route"), "path", None),
-            "operation": state.get("operation"),
+            "operation": _operation(*state.get("asked", ("", None))),
             "status": status,
             "ms": round((time.perf_counter() - began) * 1000, 1),
             "request_id": state["request_id"],
@@ -74,7 +78,16 @@ def _request_id(scope: Scope) -> bytes:
     for name, value in scope["headers"]:
         if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
             return bytes(value)
-    return secrets.token_hex(8).encode()
+    return b"%016x" % random.getrandbits(64)  # no secret
+
+
+def _operation(document: str, name: str | None) -> str | None:
+    """Return what the log may say of a document: the kind and name of the operation, as far as the document has it."""
+    if name is None:
+        begun = _OPERATION.match(document)
+        return " ".join(filter(None, begun.groups())) if begun else None
+    names = _NAME.fullmatch(name) and re.search(rf"\b(query|mutation|subscription)\s+{name}\b", document)
+    return name if names else None
 
 
 async def _send_masked(send: Send, request_id: str) -> None:

@@ -48,6 +48,7 @@ def test_a_shared_database_needs_a_key_of_its_own_and_makes_none(
         ("OFFER_DAYS", "0"),
         ("INVITE_DAYS", "x"),
         ("LOG_FORMAT", "xml"),
+        ("LOG_LEVEL", "all"),
     ],
 )
 def test_what_makes_no_sense_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, value: str) -> None:
