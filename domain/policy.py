@@ -64,6 +64,9 @@ _LENT_TO_MY_CLIENT: Final = (
     " where p_.client_id = :client and " + _IS_LENT.replace("{t}", "l_") + "{end}"
 )
 
+# What is left of a row predicate below a row that the seat sees, and that implies the rest: a partnership's contacts.
+LENT_IN_A_VISIBLE_PARTNERSHIP: Final = "(" + _IS_LENT + ")"
+
 # ── TABLE: which rows of a table a side sees ──
 
 VISIBLE: Final[Mapping[str, Mapping[Side, str]]] = {
@@ -107,9 +110,8 @@ VISIBLE: Final[Mapping[str, Mapping[Side, str]]] = {
         Side.PARTNER: "{t}.partner_id = :partner",
         Side.CLIENT: "{t}.client_id = :client",
     },
-    # Only ever asked for below a partnership: a look-up a row is half the work of comparing it with a set of all.
     "AssignedContact": {
-        Side.VENDOR: "(" + _IS_LENT + ")",
+        Side.VENDOR: LENT_IN_A_VISIBLE_PARTNERSHIP,
         Side.PARTNER: (
             "(exists (select 1 from partnership p_ where p_.id = {t}.partnership_id and p_.partner_id = :partner)"
             " and " + _IS_LENT + ")"

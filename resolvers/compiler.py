@@ -52,8 +52,15 @@ NO_ROW: Final = "false"
 
 # The code that makes the value of a parameter which belongs to the seat.
 SEAT_PARAMETERS: Final = {
-    name: f"s.{name}"
-    for name in ("partner", "client", "user", "seat", "session", "token", "seat_version", "now", "vendor")
+    "partner": "s.seat.partner_id",
+    "client": "s.seat.client_id",
+    "user": "s.seat.user_id",
+    "seat": "s.seat.id",
+    "session": "s.seat.session_id",
+    "token": "s.seat.token_hash",
+    "seat_version": "s.seat.version",
+    "now": "s.now",
+    "vendor": "s.vendor",
 }
 
 
@@ -593,7 +600,8 @@ class _PageCompiler:
         statement, compiler = self.statement, self.compiler
         if hangs and self.source.join is not None:
             statement.conditions.append(self.source.join)
-        statement.conditions.append(compiler.visible(statement.table))
+        below = self.source.below if hangs else None
+        statement.conditions.append(below or compiler.visible(statement.table))
         if self.source.where is not None:
             statement.conditions.append(compiler.sided(self.source.where))
         for name, condition in self.source.filters.items():

@@ -30,45 +30,46 @@ class SeatChangedError(Exception):
 
 @dataclass(slots=True)
 class Reader:
-    """What a plan binds: the seat's ids and the moment, as the database takes them."""
+    """What a plan binds: the seat, if there is one, and the moment, as the database takes it."""
 
-    side: Side | None
-    roles: frozenset[Role]
+    seat: Seat | None
     now: object
     ip: str | None
-    check: Callable[[], Awaitable[None]]
-    vendor: str
-    partner: str | None = None
-    client: str | None = None
-    user: str | None = None
-    seat: str | None = None
-    session: str | None = None
-    token: str | None = None
-    seat_version: int | None = None
+    prove: Callable[["Reader"], Awaitable[None]]
+
+    async def check(self) -> None:
+        """See whether the seat is still what it was; called where nothing at all was found."""
+        await self.prove(self)
+
+    @property
+    def side(self) -> Side | None:
+        """Null where nobody is signed in."""
+        return self.seat.side if self.seat else None
+
+    @property
+    def roles(self) -> frozenset[Role]:
+        """What the seat counts as."""
+        return self.seat.roles if self.seat else NOBODY
+
+    @property
+    def partner(self) -> str | None:
+        """The partner company acted for."""
+        return self.seat.partner_id if self.seat else None
+
+    @property
+    def client(self) -> str | None:
+        """The client company acted for."""
+        return self.seat.client_id if self.seat else None
+
+    @property
+    def vendor(self) -> str:
+        """The name of the vendor's own seats."""
+        return settings.load().vendor_name
 
 
-def reader(caller: Caller, dialect: Dialect, check: Callable[[], Awaitable[None]]) -> Reader:
-    """The caller as plans see it."""
-    now = ADAPT[dialect](caller.now)
-    vendor = settings.load().vendor_name
-    seat = caller.seat
-    if seat is None:
-        return Reader(None, NOBODY, now, caller.ip, check, vendor)
-    return Reader(
-        seat.side,
-        seat.roles,
-        now,
-        caller.ip,
-        check,
-        vendor,
-        partner=seat.partner_id,
-        client=seat.client_id,
-        user=seat.user_id,
-        seat=seat.id,
-        session=seat.session_id,
-        token=seat.token_hash,
-        seat_version=seat.version,
-    )
+def reader(caller: Caller, dialect: Dialect, prove: Callable[[Reader], Awaitable[None]]) -> Reader:
+    """The caller as plans see it. `prove` raises SeatChangedError where the seat is not what it was any more."""
+    return Reader(caller.seat, ADAPT[dialect](caller.now), caller.ip, prove)
 
 
 @dataclass(frozen=True, slots=True)

@@ -230,6 +230,11 @@ class Operation:
 
     def _find_shapers(self) -> "dict[tuple[str, str], Callable[[Mapping[str, object]], object]]":
         found: dict[tuple[str, str], Callable[[Mapping[str, object]], object]] = {}
+        nullable = {
+            definition.variable.name.value
+            for definition in self._definitions
+            if not isinstance(definition.type, NonNullTypeNode)
+        }
         for selection in self._all_selections():
             for directive in selection.directives or ():
                 for argument in directive.arguments or ():
@@ -241,7 +246,8 @@ class Operation:
                     name, kind = argument.value.name.value, argument.name.value
                     shaper = _SHAPERS.get(kind)
                     if shaper is None:
-                        found["null", name] = _is_null(name)
+                        if name in nullable:
+                            found["null", name] = _is_null(name)
                     else:
                         found[kind, name] = shaper(name)
         if sum(kind == "if" for kind, _ in found) > MAX_CONDITIONS:

@@ -1,7 +1,7 @@
 """Answers documents: queries by their plans, mutations by their verbs and then by their payloads' plans."""
 
 import sqlite3
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -81,59 +81,37 @@ class Engine:
             await identity.touch(found.session_id, now)
         return found
 
-    async def execute(self, request: GraphQLRequest, caller: Caller) -> Answer:  # noqa: PLR0911  one answer a refusal
+    async def execute(self, request: GraphQLRequest, caller: Caller) -> Answer:
         """Answer a request. What is no fault of the caller's is raised."""
-        try:
-            return await self._executed(request, caller)
-        except InvalidDocumentError as invalid:
-            return _refusal(*invalid.errors)
-        except GraphQLError as error:
-            return _refusal(error)
-        except errors.Unauthenticated:
-            return _unauthenticated()
-        except errors.IdempotencyMismatch:
-            message = "This Idempotency-Key was used for another request."
-            return _refusal(refused(ErrorCode.IDEMPOTENCY_MISMATCH, message))
-        except errors.IdempotencyInFlight:
-            message = "The first request with this Idempotency-Key is still being answered."
-            return _refusal(refused(ErrorCode.IDEMPOTENCY_MISMATCH, message), status=_CONFLICT)
-        except (asyncpg.QueryCanceledError, sqlite3.OperationalError) as error:
-            if isinstance(error, sqlite3.OperationalError) and error.sqlite_errorname != "SQLITE_INTERRUPT":
-                raise
-            return _refusal(refused(ErrorCode.LIMIT_EXCEEDED, "The answer takes too long to read. Ask for less."))
-
-    async def _executed(self, request: GraphQLRequest, caller: Caller) -> Answer:
         plans = self._plans[caller.seat is not None]
-        operation = _chosen(plans.operations(request.query), request.operation_name)
-        variables = request.variables or {}
-        if operation.kind is OperationType.MUTATION:
-            if request.read_only:
-                error = refused(ErrorCode.INVALID, "A mutation is sent by POST.")
-                return _refusal(error, status=_METHOD_NOT_ALLOWED)
-            return await self._mutated(operation, variables, request, caller, plans)
-        values = operation.coerced(variables)
-        while True:
-            reader = context.reader(caller, self._reads.dialect, self._check(caller))
-            plan = plans.of(operation, values, reader)
-            try:
-                return _answer(await plan.run(self._reads, reader, values, {}), denies=plan.denies)
-            except SeatChangedError:
-                caller = await self._seated_again(caller)
+        try:
+            operation = _chosen(plans.operations(request.query), request.operation_name)
+            if operation.kind is OperationType.MUTATION:
+                return await self._mutated(operation, request, caller, plans)
+            values = operation.coerced(request.variables or {})
+            while True:
+                reader = context.reader(caller, self._reads.dialect, self._prove)
+                plan = plans.of(operation, values, reader)
+                try:
+                    return _answer(await plan.run(self._reads, reader, values, {}), denies=plan.denies)
+                except SeatChangedError:
+                    caller = await self._seated_again(caller)
+        except _REFUSALS as error:
+            answer = _refused(error)
+            if answer is None:
+                raise
+            return answer
 
     # ── the seat ──
 
-    def _check(self, caller: Caller) -> Callable[[], Awaitable[None]]:
-        """What a plan calls when nothing at all was found: the session may have ended, or the seat changed."""
-
-        async def check() -> None:
-            seat = caller.seat
-            if seat is None:
-                return
-            given = {"token": seat.token_hash, "now": caller.now, "seat_version": seat.version}
-            if not await self._reads.finds(*sql.bind(_PROOF, given, self._reads.dialect)):
-                raise SeatChangedError
-
-        return check
+    async def _prove(self, reader: context.Reader) -> None:
+        """What a plan asks for when nothing at all was found: the session may have ended, or the seat changed."""
+        seat = reader.seat
+        if seat is None:
+            return
+        given = {"token": seat.token_hash, "now": reader.now, "seat_version": seat.version}
+        if not await self._reads.finds(*sql.bind(_PROOF, given, self._reads.dialect)):
+            raise SeatChangedError
 
     async def _looked_up(self, token_hash: str, now: datetime) -> Seat | None:
         found = await seats.of_token_hash(token_hash, now)
@@ -153,15 +131,16 @@ class Engine:
     async def _mutated(
         self,
         operation: Operation,
-        variables: Mapping[str, object],
         request: GraphQLRequest,
         caller: Caller,
         plans: Plans,
     ) -> Answer:
         """Run a document's mutations one after the other, each answered by what it left."""
+        if request.read_only:
+            return _refusal(refused(ErrorCode.INVALID, "A mutation is sent by POST."), status=_METHOD_NOT_ALLOWED)
         if caller.seat is not None:
             caller = await self._seated_again(caller)
-        coerced = operation.coerced_slowly(variables)
+        coerced = operation.coerced_slowly(request.variables or {})
         values = dict(coerced.coerced)
         root = self._schema.mutation_type
         if root is None:
@@ -185,7 +164,7 @@ class Engine:
 
     def _prepare(self, asked: "_Asked", fields: list[RootField | str], caller: Caller) -> None:
         """Compile what will read the payloads: what is wrong with a selection is found before anything is done."""
-        reader = context.reader(caller, self._reads.dialect, self._check(caller))
+        reader = context.reader(caller, self._reads.dialect, self._prove)
         for field in fields:
             if isinstance(field, RootField):
                 asked.plans.of(asked.operation, asked.values, reader, field)
@@ -197,7 +176,7 @@ class Engine:
         reading = _with_seat(caller, outcome.seat) if outcome.seat else caller
         given = {**outcome.ids, **outcome.secrets}
         while True:
-            reader = context.reader(reading, self._reads.dialect, self._check(reading))
+            reader = context.reader(reading, self._reads.dialect, self._prove)
             plan = asked.plans.of(asked.operation, asked.values, reader, field)
             try:
                 return plan, await plan.run(self._reads, reader, asked.values, given)
@@ -311,6 +290,37 @@ def _answer(data: object, *, denies: bool) -> Answer:
     found: list[dict[str, object]] = []
     data = runtime.settle(data, [], found)
     return Answer(orjson.dumps({"errors": found, "data": data} if found else {"data": data}), executed=True)
+
+
+_REFUSALS = (
+    InvalidDocumentError,
+    GraphQLError,
+    errors.Unauthenticated,
+    errors.IdempotencyMismatch,
+    errors.IdempotencyInFlight,
+    asyncpg.QueryCanceledError,
+    sqlite3.OperationalError,
+)
+
+
+def _refused(error: Exception) -> Answer | None:  # noqa: PLR0911  one for each way it may end
+    """The answer to a request that ended so; null for what is a fault of ours."""
+    match error:
+        case InvalidDocumentError():
+            return _refusal(*error.errors)
+        case GraphQLError():
+            return _refusal(error)
+        case errors.Unauthenticated():
+            return _unauthenticated()
+        case errors.IdempotencyMismatch():
+            message = "This Idempotency-Key was used for another request."
+            return _refusal(refused(ErrorCode.IDEMPOTENCY_MISMATCH, message))
+        case errors.IdempotencyInFlight():
+            message = "The first request with this Idempotency-Key is still being answered."
+            return _refusal(refused(ErrorCode.IDEMPOTENCY_MISMATCH, message), status=_CONFLICT)
+        case sqlite3.OperationalError() if error.sqlite_errorname != "SQLITE_INTERRUPT":
+            return None
+    return _refusal(refused(ErrorCode.LIMIT_EXCEEDED, "The answer takes too long to read. Ask for less."))
 
 
 def _refusal(*found: GraphQLError, status: int | None = None) -> Answer:

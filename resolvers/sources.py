@@ -151,6 +151,8 @@ class Many:
 class Page:
     """A connection. `join` as in `Many`; null where the list does not belong to the row above but to the seat.
 
+    `below`: the row predicate where the row above is visible, and implies what the type's own would ask again.
+
     `orders`: by the value of the argument `orderBy`; the entry DEFAULT is what null means.
     """
 
@@ -158,6 +160,7 @@ class Page:
     where: Sql | None = None
     filters: Mapping[str, Filter] = field(default_factory=dict)
     orders: Orders = field(default_factory=lambda: {DEFAULT: BY_ID})
+    below: str | None = None
 
 
 @dataclass(frozen=True)

@@ -117,6 +117,7 @@ def page(  # noqa: PLR0913  what a connection is declared with
     filters: Mapping[str, tuple[Annotation, sources.Filter]] | None = None,
     orders: sources.Orders | None = None,
     order_by: tuple[Annotation, object] | None = None,
+    below: str | None = None,
     to: list[Role] | None = None,
     of: Relation = Relation.ANY,
     doc: str | None = None,
@@ -130,6 +131,7 @@ def page(  # noqa: PLR0913  what a connection is declared with
         where,
         {_camel(name): condition for name, (_, condition) in (filters or {}).items()},
         orders or {sources.DEFAULT: sources.BY_ID},
+        below,
     )
     defaults = {"order_by": order_by[1]} if order_by else {}
     return _field(source, to, of, doc, {**arguments, **PAGING}, defaults)

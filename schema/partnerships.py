@@ -70,6 +70,7 @@ class Partnership(Node):
                 Filter(f"{partnerships.CONTACT_LABEL} {{within}}:value{{end_within}}"),
             ),
         },
+        below=policy.LENT_IN_A_VISIBLE_PARTNERSHIP,
         doc="Contacts that each side lends to the other.",
     )
     access_grants: names.AccessGrantConnection = page("{t}.partnership_id = {p}")

@@ -453,5 +453,5 @@ def _parsed(text: str) -> DocumentNode:
     return parse(text)
 
 
-async def _nothing() -> None:
+async def _nothing(_: context.Reader) -> None:
     """What a reader is asked when nothing was read; the oracle is never asked."""
