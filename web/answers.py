@@ -1,38 +1,45 @@
-"""How an answer is put on the wire."""
+"""Answers, and how they are put on the wire."""
 
-from collections.abc import Awaitable, Iterable
+from collections.abc import Iterable
+from typing import NamedTuple
 
 import orjson
 from starlette.types import Send
 
-from web.guard import Refused
+from web.guard import Field, Refused
 
-_NO_STORE = ((b"cache-control", b"no-store"),)
+_NO_STORE = (b"cache-control", b"no-store")
 _CONTENT_TYPES = {
     media: (b"content-type", media + b"; charset=utf-8")
     for media in (b"application/json", b"application/graphql-response+json")
 }
 
 
-async def send(send: Send, status: int, body: bytes, headers: Iterable[tuple[bytes, bytes]]) -> None:
-    """Send a whole answer."""
-    sized = [*headers, (b"content-length", b"%d" % len(body))]
-    await send({"type": "http.response.start", "status": status, "headers": sized})
-    await send({"type": "http.response.body", "body": body})
+class Reply(NamedTuple):
+    """A whole answer, without the headers that every one gets."""
+
+    status: int
+    body: bytes
+    headers: tuple[Field, ...]
 
 
-def send_json(
-    to: Send, status: int, body: bytes, media: bytes, more: Iterable[tuple[bytes, bytes]] = ()
-) -> Awaitable[None]:
-    """Send JSON of a media type; nobody on the way keeps it."""
-    return send(to, status, body, (_CONTENT_TYPES[media], *_NO_STORE, *more))
+def json(status: int, body: bytes, media: bytes, more: Iterable[Field] = ()) -> Reply:
+    """JSON of a media type; nobody on the way keeps it."""
+    return Reply(status, body, (_CONTENT_TYPES[media], _NO_STORE, *more))
 
 
-async def send_refusal(to: Send, refused: Refused, media: bytes) -> None:
-    """Send a refusal as GraphQL clients read it: one error with its code."""
-    await send_json(to, refused.status, error_body(refused.code, refused.message), media, refused.headers)
+def refusal(refused: Refused, media: bytes) -> Reply:
+    """A refusal as GraphQL clients read it: one error with its code."""
+    return json(refused.status, error_body(refused.code, refused.message), media, refused.headers)
 
 
 def error_body(code: str, message: str, **extensions: str) -> bytes:
     """Return `{"errors": [one]}`, without `data`: nothing was executed."""
     return orjson.dumps({"errors": [{"message": message, "extensions": {"code": code} | extensions}]})
+
+
+async def send(send: Send, reply: Reply, more: Iterable[Field] = ()) -> None:
+    """Send a reply."""
+    headers = [(b"content-length", b"%d" % len(reply.body)), *reply.headers, *more]
+    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+    await send({"type": "http.response.body", "body": reply.body})

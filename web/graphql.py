@@ -1,8 +1,8 @@
-"""GraphQL over HTTP: POST /graphql, and GET for queries. A raw ASGI endpoint: it is on every request's way."""
+"""GraphQL over HTTP: POST /graphql, and GET for queries."""
 
 from collections.abc import Awaitable
 
-from starlette.types import Receive, Scope, Send
+from starlette.types import Receive, Scope
 
 from domain import clock
 from resolvers.context import Caller
@@ -23,19 +23,19 @@ class GraphQL:
         self._behind = behind
         self._documents = {False: Documents(), True: Documents()}
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers: Headers = dict(scope["headers"])
+    async def __call__(self, scope: Scope, headers: Headers, receive: Receive) -> answers.Reply:
+        """Answer a request; what is a fault of ours is raised."""
         if ide.is_asked_for(scope, headers):
-            return await ide.page(send)
+            return ide.page()
         media = guard.answers_as(headers.get(b"accept", b""))
         try:
             answer = await self._answered(scope, headers, receive)
         except Refused as refused:
-            return await answers.send_refusal(send, refused, media)
+            return answers.refusal(refused, media)
         except NotKept:
             answer = Answer(body=_NOT_KEPT, executed=False)
         status = _status(answer, media)
-        return await answers.send_json(send, status, answer.body, media, _STATUS_HEADERS.get(status, ()))
+        return answers.json(status, answer.body, media, _STATUS_HEADERS.get(status, ()))
 
     async def _answered(self, scope: Scope, headers: Headers, receive: Receive) -> Answer:
         sent = await _parameters(scope, headers, receive)

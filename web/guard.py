@@ -22,6 +22,7 @@ _KEY = re.compile(rb"[\x21-\x7e]{1,255}")
 _BEARER = re.compile(rb"bearer +([\x21-\x7e]{1,255}) *", re.IGNORECASE)
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
+Field = tuple[bytes, bytes]
 Headers = dict[bytes, bytes]
 Json = dict[str, object]
 
@@ -48,7 +49,8 @@ class Parameters(NamedTuple):
 
 async def posted(headers: Headers, receive: Receive) -> Parameters:
     """Read a POST's parameters; refuses with 400, 408, 413, 415."""
-    _content_is_json(headers)
+    if not _is_json(headers.get(b"content-type", b"")) or b"content-encoding" in headers:
+        raise Refused(415, "INVALID", "Send the request as application/json in UTF-8, not compressed.")
     return _parameters(_object("body", await body(headers, receive)))
 
 
@@ -110,11 +112,6 @@ async def _received(receive: Receive, limit: int) -> bytes:
 
 def _too_large(limit: int) -> Refused:
     return Refused(413, "LIMIT_EXCEEDED", f"The body may have {limit // 1024} KiB at most.", _CLOSE)
-
-
-def _content_is_json(headers: Headers) -> None:
-    if not _is_json(headers.get(b"content-type", b"")) or b"content-encoding" in headers:
-        raise Refused(415, "INVALID", "Send the request as application/json in UTF-8, not compressed.")
 
 
 @lru_cache(maxsize=64)

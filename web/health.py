@@ -14,7 +14,7 @@ class Live:
     """200 while the process answers at all."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002  ASGI's three
-        await answers.send_json(send, 200, _ALIVE, guard.JSON_MEDIA)
+        await answers.send(send, answers.json(200, _ALIVE, guard.JSON_MEDIA))
 
 
 class Ready:
@@ -26,7 +26,7 @@ class Ready:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002  ASGI's three
         problem = self._behind.problem
         if problem is None:
-            await answers.send_json(send, 200, _READY, guard.JSON_MEDIA)
+            await answers.send(send, answers.json(200, _READY, guard.JSON_MEDIA))
             return
         body = orjson.dumps({"status": "not ready", "problem": problem})
-        await answers.send_json(send, 503, body, guard.JSON_MEDIA, RETRY_AFTER)
+        await answers.send(send, answers.json(503, body, guard.JSON_MEDIA, RETRY_AFTER))

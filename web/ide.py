@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from starlette.types import Scope, Send
+from starlette.types import Scope
 
 from web import answers
 from web.guard import Headers
@@ -28,6 +28,6 @@ def is_asked_for(scope: Scope, headers: Headers) -> bool:
     return asked and not (b"query=" in scope["query_string"] or b"extensions=" in scope["query_string"])
 
 
-async def page(send: Send) -> None:
-    """Answer with GraphiQL's page."""
-    await answers.send(send, 200, _PAGE, _HEADERS)
+def page() -> answers.Reply:
+    """GraphiQL's page."""
+    return answers.Reply(200, _PAGE, _HEADERS)

@@ -4,7 +4,7 @@ import logging
 import random
 import re
 import time
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -22,10 +22,13 @@ _CAREFUL = (
 )
 
 
+Direct = Callable[[Scope, guard.Headers, Receive], Awaitable[answers.Reply]]
+
+
 class Requests:
     """The outermost application. `direct`: paths that are answered without a router, since most requests are theirs."""
 
-    def __init__(self, app: ASGIApp, direct: Mapping[str, ASGIApp]) -> None:
+    def __init__(self, app: ASGIApp, direct: Mapping[str, Direct]) -> None:
         self._app = app
         self._direct = direct
         self._log: structlog.typing.FilteringBoundLogger = structlog.get_logger("request").bind()
@@ -35,27 +38,44 @@ class Requests:
             await self._app(scope, receive, send)
             return
         began = time.perf_counter()
-        request_id = _request_id(scope)
-        state = scope.setdefault("state", {})
-        state["request_id"] = request_id.decode()
+        headers: guard.Headers = dict(scope["headers"])
+        request_id = _request_id(headers)
+        scope.setdefault("state", {})["request_id"] = request_id.decode()
+        more = (*_CAREFUL, (b"x-request-id", request_id))
+        fault: Exception | None = None
+        direct = self._direct.get(scope["path"])
+        if direct is None:
+            status, fault = await self._routed(scope, receive, send, more)
+        else:
+            try:
+                reply = await direct(scope, headers, receive)
+            except Exception as raised:  # noqa: BLE001  nothing above this can answer
+                fault, reply = raised, _masked(scope)
+            await answers.send(send, reply, more)
+            status = reply.status
+        if fault is not None or self._log.is_enabled_for(logging.INFO):
+            self._write(scope, status, began, fault)
+
+    async def _routed(
+        self, scope: Scope, receive: Receive, send: Send, more: Iterable[guard.Field]
+    ) -> tuple[int, Exception | None]:
+        """Have the router answer; the status, and what was raised."""
         status = 0
 
         def careful_send(message: Message) -> Awaitable[None]:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], *_CAREFUL, (b"x-request-id", request_id)]
+                message["headers"] = [*message["headers"], *more]
             return send(message)
 
-        fault: Exception | None = None
         try:
-            await self._direct.get(scope["path"], self._app)(scope, receive, careful_send)
-        except Exception as raised:  # noqa: BLE001  nothing above this can answer
-            fault = raised
+            await self._app(scope, receive, careful_send)
+        except Exception as fault:  # noqa: BLE001  as above
             if status == 0:
-                await _send_masked(careful_send, state["request_id"])
-        if fault is not None or self._log.is_enabled_for(logging.INFO):
-            self._write(scope, status, began, fault)
+                await answers.send(careful_send, _masked(scope))
+            return status, fault
+        return status, None
 
     def _write(self, scope: Scope, status: int, began: float, fault: Exception | None) -> None:
         """Write the request's line. Its path is the route's own: in an address itself there may be a token."""
@@ -74,10 +94,10 @@ class Requests:
             self._log.error("failed", exc_info=fault, **line)
 
 
-def _request_id(scope: Scope) -> bytes:
-    for name, value in scope["headers"]:
-        if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
-            return bytes(value)
+def _request_id(headers: guard.Headers) -> bytes:
+    given = headers.get(b"x-request-id")
+    if given is not None and _REQUEST_ID.fullmatch(given):
+        return given
     return b"%016x" % random.getrandbits(64)  # no secret
 
 
@@ -90,6 +110,7 @@ def _operation(document: str, name: str | None) -> str | None:
     return name if names else None
 
 
-async def _send_masked(send: Send, request_id: str) -> None:
+def _masked(scope: Scope) -> answers.Reply:
+    request_id: str = scope["state"]["request_id"]
     body = answers.error_body("INTERNAL", "Something went wrong on our side.", requestId=request_id)
-    await answers.send_json(send, 500, body, guard.JSON_MEDIA)
+    return answers.json(500, body, guard.JSON_MEDIA)

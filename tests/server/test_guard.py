@@ -1,10 +1,13 @@
 """What never reaches GraphQL: each refusal has its status, its one error and its code."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 
 import httpx2
 import pytest
+
+from web import guard
 
 JSON = {"content-type": "application/json"}
 
@@ -98,6 +101,32 @@ async def test_a_body_over_256_kib_is_413_whether_or_not_its_length_is_announced
 
     assert error_of(await asked.post("/graphql", content=long, headers=JSON)) == (413, "LIMIT_EXCEEDED")
     assert error_of(await asked.post("/graphql", content=in_chunks(), headers=JSON)) == (413, "LIMIT_EXCEEDED")
+
+
+async def _sent_slowly(asked: httpx2.AsyncClient, *parts: bytes) -> bytes:
+    """What the server answers to a body that comes bit by bit, up to where it closes the connection."""
+    reader, writer = await asyncio.open_connection(asked.base_url.host, asked.base_url.port)
+    head = b"POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 26\r\n"
+    for part in (head + b"connection: close\r\n\r\n", *parts):
+        writer.write(part)
+        await asyncio.sleep(0.1)
+    answer = await reader.read()
+    writer.close()
+    return answer
+
+
+async def test_a_body_that_comes_bit_by_bit_is_taken(asked: httpx2.AsyncClient) -> None:
+    answer = await _sent_slowly(asked, b'{"query": "{__t', b"ypename", b'}" }')
+    assert answer.startswith(b"HTTP/1.1 200")
+    assert answer.endswith(b'{"data":{"__typename":"Query"}}')
+
+
+@pytest.mark.parametrize("parts", [[], [b'{"query": ']])
+async def test_a_body_that_does_not_come_in_time_is_408(
+    asked: httpx2.AsyncClient, parts: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guard, "BODY_SECONDS", 0.3)
+    assert (await _sent_slowly(asked, *parts)).startswith(b"HTTP/1.1 408")
 
 
 async def test_a_body_of_256_kib_is_taken(asked: httpx2.AsyncClient) -> None:
