@@ -1,0 +1,170 @@
+-- The rows that `bench.data` makes, the same on every machine. The names in braces are its sizes. The rows of each table are
+-- numbered from 1. Parts are separated by empty lines: the functions first; of the others none needs another one's rows.
+
+create schema filler;
+create function filler.id(prefix text, number bigint) returns text language sql immutable as
+  $$ select prefix || '_01h455vb4pex5vsk' || lpad(number::text, 10, '0') $$;
+create function filler.person(number bigint) returns text language sql immutable as
+  $$ select (array['Ada','Alan','Barbara','Claude','Dana','Donald','Edsger','Elena','Frances','Grace','Hedy','Ivan','John',
+    'Katherine','Leslie','Linus','Margaret','Niklaus','Olga','Peter','Radia','Shafi','Tim','Ursula'])[1 + number % 24]
+    || ' ' || (array['Allen','Backus','Codd','Dijkstra','Engelbart','Floyd','Goldberg','Hamilton','Iverson','Johnson','Knuth',
+    'Lamport','Lovelace','Milner','Naur','Perlman','Ritchie','Shannon','Turing','Wirth'])[1 + number * 7 % 20]
+    || ' ' || chr(65 + (number * 11 % 26)::int) || number % 997 $$;
+create function filler.company(number bigint, what text) returns text language sql immutable as
+  $$ select (array['Amber','Birch','Cedar','Delta','Ember','Fjord','Grove','Harbour','Iris','Juniper','Kestrel','Lagoon',
+    'Maple','North','Ocean','Pine','Quartz','River','Summit','Tidal'])[1 + number * 13 % 20] || ' ' || what || ' ' || number $$;
+create function filler.client_of(partner bigint, place bigint) returns bigint language sql immutable as
+  $$ select 1 + (partner * 37 + place * 101) % {clients} $$;
+create function filler.partnership_status(place bigint) returns text language sql immutable as
+  $$ select (array['ACTIVE','ACTIVE','ACTIVE','ACTIVE','ACTIVE','ACTIVE','ACTIVE','OFFERED','ENDED','DECLINED'])[1 + place % 10] $$;
+
+-- ── companies and people: users of partners first, then two for each client, the vendor's last ──
+
+insert into app_user (id, name, email, is_vendor, created_at)
+select filler.id('user', n), filler.person(n), 'user' || n || '@example.com', n > {members} + 2 * {clients}, {begin}
+from generate_series(1, {users}) n;
+
+insert into partner (id, name, name_key, kind, domain, licences, admin_id, city, country, phone, email, created_at)
+select filler.id('partner', p), filler.company(p, 'Agency'), lower(filler.company(p, 'Agency')), 'PARTNER',
+  'agency' || p || '.example', 10, filler.id('user', (p - 1) * {members_each} + 1), 'Lisbon', 'Portugal', '+351 1 ' || p,
+  'hello@agency' || p || '.example', {begin}
+from generate_series(1, {partners}) p;
+
+insert into client (id, name, name_key, city, country, phone, email, created_at)
+select filler.id('client', c), filler.company(c, 'Foods'), lower(filler.company(c, 'Foods')), 'Utrecht', 'Netherlands',
+  '+31 30 ' || c, 'hello@foods' || c || '.example', {begin}
+from generate_series(1, {clients}) c;
+
+insert into partner_member (id, partner_id, user_id, role, joined_at)
+select filler.id('member', n), filler.id('partner', 1 + (n - 1) / {members_each}), filler.id('user', n),
+  case when n % {members_each} = 1 then 'ADMIN' else 'COLLABORATOR' end, {begin}
+from generate_series(1, {members}) n;
+
+insert into account (id, client_id, name, name_key, status, jobs_created, owner_id, created_at)
+select filler.id('account', a), filler.id('client', 1 + (a - 1) / 2), filler.company(a, 'Shop'),
+  lower(filler.company(a, 'Shop')), 'ACTIVE', a % 200, filler.id('user', {members} + 2 * ((a - 1) / 2) + 1), {begin}
+from generate_series(1, 2 * {clients}) a;
+
+-- A client's first user owns both of its accounts, the second one works in one of them.
+insert into staff_member (id, account_id, user_id, role, joined_at)
+select filler.id('staff', 3 * (c - 1) + s), filler.id('account', 2 * (c - 1) + 1 + s % 2),
+  filler.id('user', {members} + 2 * (c - 1) + 1 + s / 3), case when s < 3 then 'ACCOUNT_OWNER' else 'STAFF' end, {begin}
+from generate_series(1, {clients}) c, generate_series(1, 3) s;
+
+insert into seat (id, user_id, side, partner_id, client_id, roles, version, created_at)
+select filler.id('seat', n), filler.id('user', n),
+  case when n <= {members} then 'PARTNER' when n <= {members} + 2 * {clients} then 'CLIENT' else 'VENDOR' end,
+  case when n <= {members} then filler.id('partner', 1 + (n - 1) / {members_each}) end,
+  case when n > {members} and n <= {members} + 2 * {clients} then filler.id('client', 1 + (n - {members} - 1) / 2) end,
+  case
+    when n > {members} + 2 * {clients} then '["ADMIN", "PUBLIC", "USER"]'
+    when n > {members} and (n - {members}) % 2 = 1 then '["ACCOUNT_OWNER", "CLIENT", "PUBLIC", "USER"]'
+    when n > {members} then '["CLIENT", "PUBLIC", "USER"]'
+    when n % {members_each} = 1 then '["PARTNER", "PARTNER_ADMIN", "PUBLIC", "USER"]'
+    else '["PARTNER", "PUBLIC", "USER"]'
+  end::jsonb, 1, {begin}
+from generate_series(1, {users}) n;
+
+-- The first session of the seat n is its user's, and has the token `token-n`.
+insert into session (id, token_hash, user_id, seat_id, via, started_at, last_seen_at, expires_at, ip, user_agent)
+select filler.id('session', n), encode(sha256(('token-' || n)::bytea), 'hex'), filler.id('user', 1 + (n - 1) % {users}),
+  filler.id('seat', 1 + (n - 1) % {users}), 'PASSWORD', {begin}, {later}, {later}, '192.0.2.1', 'Portal/1.0'
+from generate_series(1, {sessions}) n;
+
+-- Contacts of partners first.
+insert into contact (id, partner_id, client_id, name, name_key, title, email, phone, purposes, created_at, updated_at)
+select filler.id('contact', n),
+  case when n <= {partner_contacts} then filler.id('partner', 1 + (n - 1) / {partner_contacts_each}) end,
+  case when n > {partner_contacts} then filler.id('client', 1 + (n - {partner_contacts} - 1) / {client_contacts_each}) end,
+  filler.person(n), lower(filler.person(n)), 'Manager', 'contact' || n || '@example.com', '+1 555 ' || n,
+  case when n % 3 = 0 then '["EMERGENCY", "SUPPORT"]' else '["SUPPORT"]' end::jsonb, {begin}, {begin}
+from generate_series(1, {contacts}) n;
+
+-- ── partnerships: {partnerships_each} of each partner, with the offers that began them ──
+
+insert into partnership (id, kind, partner_id, client_id, offer_id, status, expires_at, partner_key, client_key, title, region,
+  starts_on, version, started_at, changed_at, ended_at, hidden_by_partner, hidden_by_client, created_at)
+select filler.id('partnership', n), 'DIRECT', filler.id('partner', p), filler.id('client', c), filler.id('offer', n), status,
+  case when status = 'OFFERED' then {later} end, lower(filler.company(p, 'Agency')), lower(filler.company(c, 'Foods')),
+  'Shop care ' || n, 'Europe', date '2026-01-01', 1, case when status in ('ACTIVE', 'ENDED') then {begin} end,
+  {begin} + n * interval '1 second', case when status = 'ENDED' then {begin} end, false, false, {begin}
+from (
+  select n, 1 + (n - 1) / {partnerships_each} as p, filler.client_of(1 + (n - 1) / {partnerships_each}, n % {partnerships_each}) as c,
+    filler.partnership_status(n) as status
+  from generate_series(1, {partnerships}) n
+) x;
+
+insert into proposal (id, kind, status, version, message, proposed_by_id, proposed_by_side, from_partner_id, to_client_id,
+  proposed_at, expires_at, decided_by_id, decided_at, partnership_id, reminders, created_at)
+select filler.id('offer', n), 'PARTNERSHIP_OFFER', case status when 'OFFERED' then 'PENDING' when 'DECLINED' then 'DECLINED' else
+  'ACCEPTED' end, 1, 'Let us work together.', filler.id('user', (p - 1) * {members_each} + 1), 'PARTNER',
+  filler.id('partner', p), filler.id('client', c), {begin}, {later},
+  case when status <> 'OFFERED' then filler.id('user', {members} + 2 * (c - 1) + 1) end,
+  case when status <> 'OFFERED' then {begin} end, filler.id('partnership', n), 2, {begin}
+from (
+  select n, 1 + (n - 1) / {partnerships_each} as p, filler.client_of(1 + (n - 1) / {partnerships_each}, n % {partnerships_each}) as c,
+    filler.partnership_status(n) as status
+  from generate_series(1, {partnerships}) n
+) x;
+
+insert into proposal_item (id, proposal_id, kind, account_id)
+select filler.id('item', n), filler.id('offer', n), 'ADD_ACCOUNT',
+  filler.id('account', 2 * filler.client_of(1 + (n - 1) / {partnerships_each}, n % {partnerships_each}))
+from generate_series(1, {partnerships}) n
+where filler.partnership_status(n) = 'OFFERED';
+
+-- Invites into partners (every fifth waits for its answer), then into accounts.
+insert into proposal (id, kind, invite_kind, status, version, proposed_by_id, proposed_by_side, from_partner_id, partner_id,
+  proposed_at, expires_at, email, name, reminders, created_at)
+select filler.id('invite', n), 'INVITE', 'PARTNER_MEMBER', case when n % 5 = 0 then 'PENDING' else 'DECLINED' end, 1,
+  filler.id('user', (p - 1) * {members_each} + 1), 'PARTNER', filler.id('partner', p), filler.id('partner', p), {begin},
+  {later}, 'new' || n || '@agency' || p || '.example', filler.person(n), 2, {begin}
+from (select n, 1 + (n - 1) / 5 as p from generate_series(1, 5 * {partners}) n) x;
+
+insert into proposal (id, kind, invite_kind, status, version, proposed_by_id, proposed_by_side, from_client_id, account_id, role,
+  proposed_at, expires_at, email, name, reminders, created_at)
+select filler.id('invite', 5 * {partners} + n), 'INVITE', 'STAFF', case when n % 3 = 0 then 'PENDING' else 'WITHDRAWN' end, 1,
+  filler.id('user', {members} + 2 * ((n - 1) / 6) + 1), 'CLIENT', filler.id('client', 1 + (n - 1) / 6),
+  filler.id('account', 1 + (n - 1) / 3), 'STAFF', {begin}, {later}, 'new' || n || '@foods.example', filler.person(n), 2, {begin}
+from generate_series(1, 6 * {clients}) n;
+
+-- Twelve contacts in each partnership of the first partners, one in the others': two of three are the partner's own.
+insert into assigned_contact (id, partnership_id, contact_id, side, proposal_id, assigned_at)
+select filler.id('assigned', 12 * n + l), filler.id('partnership', n),
+  case when l % 3 > 0 then filler.id('contact', (p - 1) * {partner_contacts_each} + 1 + (n + l) % {partner_contacts_each})
+    else filler.id('contact', {partner_contacts} + (c - 1) * {client_contacts_each} + l / 3) end,
+  case when l % 3 > 0 then 'PARTNER' else 'CLIENT' end, filler.id('offer', n), case when status <> 'OFFERED' then {begin} end
+from (
+  select n, 1 + (n - 1) / {partnerships_each} as p, filler.client_of(1 + (n - 1) / {partnerships_each}, n % {partnerships_each}) as c,
+    filler.partnership_status(n) as status
+  from generate_series(1, {partnerships}) n
+) x, lateral generate_series(1, case when p <= {lively_partners} then 12 else 1 end) l;
+
+insert into access_grant (id, partnership_id, partner_id, account_id, status, connected_at)
+select filler.id('grant', n), filler.id('partnership', n), filler.id('partner', p), filler.id('account', 2 * c), 'ENABLED', {begin}
+from (
+  select n, 1 + (n - 1) / {partnerships_each} as p, filler.client_of(1 + (n - 1) / {partnerships_each}, n % {partnerships_each}) as c
+  from generate_series(1, {partnerships}) n
+) x
+where filler.partnership_status(n) = 'ACTIVE';
+
+-- ── the log: one for every tenth contact, then several of each lively partnership and one of the others ──
+
+insert into event (id, pos, stream, version, topic, subject, changes, visible_to, partner_id, client_id, salt, commitment, digest, at)
+select filler.id('event', n), n, filler.id('contact', n), 1, 'contact.created',
+  filler.id('contact', n), '[]', 'BOTH',
+  case when n <= {partner_contacts} then filler.id('partner', 1 + (n - 1) / {partner_contacts_each}) end,
+  case when n > {partner_contacts} then filler.id('client', 1 + (n - {partner_contacts} - 1) / {client_contacts_each}) end,
+  md5(n::text), repeat(md5(n::text), 2), repeat(md5(n::text), 2), {begin}
+from generate_series(10, {contacts}, 10) n;
+
+insert into event (id, pos, stream, version, topic, subject, actor_id, side, changes, visible_to, partnership_id, proposal_id,
+  partner_id, client_id, salt, commitment, digest, at)
+select filler.id('event', {contacts} + 100 * n + v), {contacts} + 100 * n + v, filler.id('partnership', n), v,
+  case when v = 1 then 'partnership.offered' else 'partnership.reminded' end, filler.id('offer', n),
+  filler.id('user', (p - 1) * {members_each} + 1), 'PARTNER', '[]', 'BOTH', filler.id('partnership', n), filler.id('offer', n),
+  filler.id('partner', p), filler.id('client', c), md5(n::text), repeat(md5(v::text), 2), repeat(md5(n::text), 2), {begin}
+from (
+  select n, 1 + (n - 1) / {partnerships_each} as p, filler.client_of(1 + (n - 1) / {partnerships_each}, n % {partnerships_each}) as c
+  from generate_series(1, {partnerships}) n
+) x, lateral generate_series(1, case when p <= {lively_partners} then {events_each} else 1 end) v;
