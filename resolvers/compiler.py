@@ -417,6 +417,7 @@ class _Compiler:
     def below(self, of: GraphQLNamedType, spot: Spot) -> Statement:
         """A new statement for the rows below those of a field's object."""
         place = spot.place
+        place.statement.is_above = True
         statement = self.statement(of, place.statement.level + 1)
         self.bind_keys(statement, f"keys({self.key(spot)} for {place.row} in {place.statement.shown})")
         return statement
@@ -505,6 +506,7 @@ class _Compiler:
         """Any object, by the id in a column."""
         place = spot.place
         key = place.value(f"{place.alias}.{source.column}")
+        place.statement.is_above = True
         ids = f"keys({key} for {place.row} in {place.statement.shown})"
         most = self.estimates.get(place.statement.number, 1)
         level = place.statement.level + 1
@@ -689,12 +691,13 @@ class _PageCompiler:
             "nodes": self.nodes,
         }
         body = _braces((key, parts[nodes[0].name.value](nodes)) for key, nodes in self.selected.items())
-        name = f"page{self.statement.number}"
-        self.compiler.builders += [
-            f"def {name}(rows, total):",
-            f"    page = rows{self.cut}",
-            f"    return {body}",
-        ]
+        name, statement = f"page{self.statement.number}", self.statement
+        lines = [f"def {name}(rows):"]
+        if statement.total:
+            lines.append(f"    total = rows[0][{statement.total_at}] if rows else 0")
+        if statement.total and statement.rows:
+            lines.append(f"    if rows and rows[0][{self.id_at}] is None: rows = ()")
+        self.compiler.builders += [*lines, f"    page = rows{self.cut}", f"    return {body}"]
         return name
 
     @property
@@ -746,30 +749,18 @@ class _PageCompiler:
 
     def started(self, builder: str) -> str:
         """The code of a connection that starts an answer, and what the lists below it need to know of its rows."""
-        statement, n = self.statement, self.statement.number
-        rows = f"R{n}"
-        if not statement.rows:
-            rows = "()"
-        elif statement.total:
-            rows = f"present(R{n}, {self.id_at})"
-        self.compiler.after[n] = [f"L{n} = {rows}", f"S{n} = L{n}{self.cut}"]
-        total = f"(R{n}[0][0] if R{n} else 0)" if statement.total else "0"
-        return f"{builder}(L{n}, {total})"
+        n = self.statement.number
+        if self.statement.is_above:
+            self.compiler.after[n] = [f"S{n} = R{n}{self.cut}"]
+        return f"{builder}(R{n})"
 
     def hung(self, builder: str) -> str:
         """The same for a connection of the row above."""
-        statement, n = self.statement, self.statement.number
-        key = self.compiler.key(self.spot)
-        lines, rows, total = [], "()", "0"
-        if statement.rows:
-            grouped = f"grouped_present(R{n}, {self.id_at})" if statement.total else f"grouped(R{n})"
-            lines += [f"G{n} = {grouped}", f"S{n} = [r for rows in G{n}.values() for r in rows{self.cut}]"]
-            rows = f"G{n}.get({key}, ())"
-        if statement.total:
-            lines.append(f"T{n} = {{r[0]: r[1] for r in R{n}}}")
-            total = f"T{n}.get({key}, 0)"
-        self.compiler.after[n] = lines
-        return f"{builder}({rows}, {total})"
+        n = self.statement.number
+        self.compiler.after[n] = [f"G{n} = grouped(R{n})"]
+        if self.statement.is_above:
+            self.compiler.after[n].append(f"S{n} = [r for rows in G{n}.values() for r in rows{self.cut}]")
+        return f"{builder}(G{n}.get({self.compiler.key(self.spot)}, ()))"
 
     @property
     def id_at(self) -> int:

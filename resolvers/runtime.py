@@ -81,16 +81,6 @@ def grouped(rows: Iterable[Row]) -> dict[object, list[Row]]:
     return groups
 
 
-def grouped_present(rows: Iterable[Row], at: int) -> dict[object, list[Row]]:
-    """The same, without rows that only carry the count of an empty list."""
-    return grouped(row for row in rows if row[at] is not None)
-
-
-def present(rows: Iterable[Row], at: int) -> list[Row]:
-    """Rows without the one that only carries the count of an empty list."""
-    return [row for row in rows if row[at] is not None]
-
-
 def keys(ids: Iterable[object]) -> list[object]:
     """The ids of the rows above, each once."""
     return [key for key in dict.fromkeys(ids) if key is not None]
@@ -161,11 +151,9 @@ NAMES: Final[Mapping[str, object]] = {
     "cursor": cursor,
     "from_ast": from_ast,
     "grouped": grouped,
-    "grouped_present": grouped_present,
     "ids": ids,
     "keys": keys,
     "none_or": none_or,
     "plain": plain,
     "position": position,
-    "present": present,
 }

@@ -23,8 +23,8 @@ class Statement:
     """The rows of one list, one look-up or one set of entities, and where each value stands in a row.
 
     `conditions` and `keyset` are templates over `{t}`; `{p}` is the id of the row above. `keys`: the code that makes
-    those ids; null for what starts an answer. `parameters`: the code of each parameter's value. `joins`:
-    template, in which `{j}` is the joined row, to its alias.
+    those ids; null for what starts an answer. `is_above`: others hang below its rows. `parameters`: the code of each
+    parameter's value. `joins`: template, in which `{j}` is the joined row, to its alias.
     """
 
     number: int
@@ -39,6 +39,7 @@ class Statement:
     by_id: bool = False
     total: bool = False
     rows: bool = True
+    is_above: bool = False
     proves_session: bool = False
     parameters: dict[str, str] = field(default_factory=dict)
     columns: list[str] = field(default_factory=list)
@@ -48,6 +49,11 @@ class Statement:
     def alias(self) -> str:
         """The alias of the list's own row."""
         return f"t{self.number}"
+
+    @property
+    def total_at(self) -> int:
+        """Where in the row the count stands: after the id of the row above."""
+        return 1 if self.keys else 0
 
     @property
     def first_at(self) -> int:

@@ -1,10 +1,12 @@
 """GraphQL over HTTP: POST /graphql, and GET for queries."""
 
 from collections.abc import Awaitable
+from datetime import datetime
 
 from starlette.types import Receive, Scope
 
 from domain import clock
+from domain.seats import Seat
 from resolvers.context import Caller
 from resolvers.engine import Answer, Engine, GraphQLRequest
 from web import answers, backend, faults, guard, ide
@@ -41,12 +43,13 @@ class GraphQL:
         sent = await _parameters(scope, headers, receive)
         engine = self._behind.ready()
         try:
-            caller = await _caller(engine, scope, headers)
-            documents = self._documents[caller.seat is not None]
+            now, token = clock.now(), guard.bearer(headers)
+            seat = None if token is None else engine.seat_at_hand(token, now) or await _seat(engine, token, now)
+            documents = self._documents[seat is not None]
             text = documents.text(sent)
             scope["state"]["asked"] = text, sent.operation_name
             request = GraphQLRequest(text, sent.variables, sent.operation_name, scope["method"] == "GET")
-            answer = await engine.execute(request, caller)
+            answer = await engine.execute(request, _caller(scope, headers, seat, now))
         except Exception as fault:
             if faults.database_is_away(fault):
                 raise backend.unavailable() from fault
@@ -68,13 +71,14 @@ def _parameters(scope: Scope, headers: Headers, receive: Receive) -> Awaitable[P
             )
 
 
-async def _caller(engine: Engine, scope: Scope, headers: Headers) -> Caller:
-    now, token = clock.now(), guard.bearer(headers)
-    seat = None
-    if token is not None:
-        seat = engine.seat_at_hand(token, now) or await engine.seat(token, now)
-        if seat is None:
-            raise guard.unauthenticated()
+async def _seat(engine: Engine, token: str, now: datetime) -> Seat:
+    seat = await engine.seat(token, now)
+    if seat is None:
+        raise guard.unauthenticated()
+    return seat
+
+
+def _caller(scope: Scope, headers: Headers, seat: Seat | None, now: datetime) -> Caller:
     client, agent = scope["client"], headers.get(b"user-agent")
     return Caller(
         seat,
