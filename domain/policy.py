@@ -32,7 +32,6 @@ PROPOSAL_IS_PENDING: Final = "({t}.status = 'PENDING' and {t}.expires_at > :now)
 PARTNERSHIP_STATUS: Final = (
     "case when {t}.status = 'OFFERED' and {t}.expires_at <= :now then 'EXPIRED' else {t}.status end"
 )
-PARTNERSHIP_IS_OFFERED: Final = "({t}.status = 'OFFERED' and {t}.expires_at > :now)"
 GRANT_STATUS: Final = "case when {t}.status = 'ENABLED' and {t}.expires_at <= :now then 'EXPIRED' else {t}.status end"
 
 # ── whose places a seat has ──

@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING
 
 from domain import moves, policy
 from models.enums import ProposalAction, ProposalKind, ProposalStatus, Side
-from resolvers.sources import Order
 
 if TYPE_CHECKING:
     from resolvers.context import Reader
@@ -28,7 +27,6 @@ WAITING = {
         + f" and ({{t}}.kind <> 'PARTNERSHIP_OFFER' or {_I_OWN_AN_ACCOUNT}))"
     ),
 }
-OLDEST_FIRST = Order("{t}.id")
 
 VIEWER_CAN_INPUTS = (
     "kind",

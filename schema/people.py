@@ -22,7 +22,6 @@ OWN = Relation.OWN_COMPANY
 MEMBERS = [Role.ADMIN, Role.PARTNER]
 NEWEST_FIRST = {DEFAULT: Order("{t}.version", descending=True, kind="number")}
 BY_NAME = {DEFAULT: Order("{t}.name_key")}
-BY_NAME_OF_OTHER_SIDE = Order(by_side("{t}.client_key", "{t}.partner_key", "{t}.partner_key"))
 SEARCH_NAME = (str | None, Filter("{t}.name_key like :value escape '\\'", people.search_pattern))
 OF_PARTNERSHIP_STATUS = Filter(f"{policy.PARTNERSHIP_STATUS} {{within}}:value{{end_within}}")
 OF_PROPOSAL_STATUS = Filter(f"{policy.PROPOSAL_STATUS} {{within}}:value{{end_within}}")
