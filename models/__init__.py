@@ -6,16 +6,18 @@ from models.access_grant import AccessGrant
 from models.account import Account, StaffMember
 from models.client import Client
 from models.contact import Contact
-from models.event import Event, Stream
+from models.event import Event, SignedHead, SigningKey, Stream
 from models.idempotency import Idempotency
 from models.link import Link
 from models.mail import Mail
+from models.notice import Notice, NoticePreference
 from models.partner import Partner, PartnerMember
-from models.partnership import AssignedContact, Partnership
+from models.partnership import AssignedContact, Partnership, PartnershipManager
 from models.proposal import Proposal, ProposalItem
 from models.rate_limit import RateLimit
 from models.seat import Seat, Session
 from models.user import User
+from models.webhook import WebhookDelivery, WebhookEndpoint
 
 __all__ = [
     "TABLES",
@@ -28,17 +30,24 @@ __all__ = [
     "Idempotency",
     "Link",
     "Mail",
+    "Notice",
+    "NoticePreference",
     "Partner",
     "PartnerMember",
     "Partnership",
+    "PartnershipManager",
     "Proposal",
     "ProposalItem",
     "RateLimit",
     "Seat",
     "Session",
+    "SignedHead",
+    "SigningKey",
     "StaffMember",
     "Stream",
     "User",
+    "WebhookDelivery",
+    "WebhookEndpoint",
 ]
 
 TABLES: tuple[type[Model], ...] = (
@@ -55,11 +64,18 @@ TABLES: tuple[type[Model], ...] = (
     Proposal,
     ProposalItem,
     AssignedContact,
+    PartnershipManager,
     AccessGrant,
     Stream,
     Event,
+    SignedHead,
+    SigningKey,
     Link,
     Mail,
+    Notice,
+    NoticePreference,
+    WebhookEndpoint,
+    WebhookDelivery,
     Idempotency,
     RateLimit,
 )

@@ -214,12 +214,36 @@ class LinkPurpose(StrEnum):
 
 
 class Audience(StrEnum):
-    """Which sides of a stream may read an event. The vendor reads all."""
+    """Which sides of a stream may read an event. The vendor reads all but what is a side's alone."""
 
     BOTH = "BOTH"
     PARTNER = "PARTNER"
     CLIENT = "CLIENT"
     VENDOR = "VENDOR"
+    PARTNER_ALONE = "PARTNER_ALONE"
+    CLIENT_ALONE = "CLIENT_ALONE"
+
+
+class NoticeUrgency(StrEnum):
+    INFO = "INFO"
+    ACTION = "ACTION"
+
+
+class NoticeChannel(StrEnum):
+    PORTAL = "PORTAL"
+    EMAIL = "EMAIL"
+
+
+class EndpointStatus(StrEnum):
+    ACTIVE = "ACTIVE"
+    PAUSED = "PAUSED"
+    DISABLED = "DISABLED"
+
+
+class DeliveryStatus(StrEnum):
+    PENDING = "PENDING"
+    DELIVERED = "DELIVERED"
+    FAILED = "FAILED"
 
 
 class MailStatus(StrEnum):

@@ -68,8 +68,8 @@ class Event(Model):
             Index(fields=("partnership_id", "version"), name="event_partnership"),
             Index(fields=("account_id", "id"), name="event_account"),
             Index(fields=("proposal_id",), name="event_proposal"),
-            Index(fields=("partner_id", "id"), name="event_partner"),
-            Index(fields=("client_id", "id"), name="event_client"),
+            Index(fields=("partner_id", "pos"), name="event_partner_pos"),
+            Index(fields=("client_id", "pos"), name="event_client_pos"),
             Index(fields=("actor_id",), name="event_actor"),
             Index(fields=("subject",), name="event_subject"),
         )
@@ -82,6 +82,35 @@ class Stream(Model):
     id = base.IdField(primary_key=True)
     version = fields.IntField()
     digest = base.TextField()
+    # When the first event came that no signed head covers yet; null: the head is signed.
+    unsigned_since = base.UtcDatetimeField(null=True)
 
     class Meta:
         table = "stream"
+
+
+class SignedHead(Model):
+    """A stream's head as it was signed one day: whoever holds it finds a history that was rewritten since."""
+
+    id = base.OwnIdField("head")
+    stream = base.IdField()
+    version = fields.IntField()
+    # A JWS in compact form over stream, version, digest and time; its header names the key.
+    signature = base.TextField()
+    signed_at = base.UtcDatetimeField()
+
+    class Meta:
+        table = "signed_head"
+        unique_together = (("stream", "version"),)
+
+
+class SigningKey(Model):
+    """The public half of a key that signed; published for as long as anything it signed may be verified."""
+
+    # The key's RFC 7638 thumbprint.
+    id = base.IdField(primary_key=True)
+    public = fields.JSONField[dict[str, str]]()
+    created_at = base.UtcDatetimeField()
+
+    class Meta:
+        table = "signing_key"

@@ -83,3 +83,23 @@ class AssignedContact(Model):
             Index(fields=("contact_id",), name="assigned_contact_contact"),
             Index(fields=("proposal_id",), name="assigned_contact_proposal"),
         )
+
+
+class PartnershipManager(Model):
+    """A contact on the team that manages a partnership for its own side; the other side never learns who it is."""
+
+    id = base.OwnIdField("manager")
+    partnership: fields.ForeignKeyRelation[Partnership] = base.reference("Partnership")
+    partnership_id: str
+    contact: fields.ForeignKeyRelation["Contact"] = base.reference("Contact")
+    contact_id: str
+    side = base.word_field(Side)
+    added_at = base.UtcDatetimeField()
+    removed_at = base.UtcDatetimeField(null=True)
+
+    class Meta:
+        table = "partnership_manager"
+        indexes = (
+            Index(fields=("partnership_id", "id"), name="partnership_manager_partnership"),
+            Index(fields=("contact_id",), name="partnership_manager_contact"),
+        )

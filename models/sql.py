@@ -4,6 +4,7 @@ A template names its parameters (`:partner`) and marks the few places where the 
 
 - `{among}select ...{end}`: membership in a set that is read once: `= any(array(select ...))` on PostgreSQL, which
   plans it 4 times better than `in (select ...)`; `in (select ...)` on SQLite.
+- `{joined}x{end_joined}`: the texts of all rows, separated by commas, in the order of the rows that are given.
 - `{within}:values{end_within}`: membership in a bound list.
 - `{t}`: the alias of the row that the template is about.
 """
@@ -26,10 +27,19 @@ class Dialect(enum.StrEnum):
 
 
 _MARKS: Mapping[Dialect, Mapping[str, str]] = {
-    Dialect.POSTGRES: {"among": "= any(array(", "end": "))", "within": "= any(", "end_within": ")"},
+    Dialect.POSTGRES: {
+        "among": "= any(array(",
+        "end": "))",
+        "joined": "string_agg(",
+        "end_joined": ", ',')",
+        "within": "= any(",
+        "end_within": ")",
+    },
     Dialect.SQLITE: {
         "among": "in (",
         "end": ")",
+        "joined": "group_concat(",
+        "end_joined": ", ',')",
         "within": "in (select value from json_each(",
         "end_within": "))",
     },

@@ -1,5 +1,6 @@
 import asyncio
 import sys
+from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
 
@@ -141,6 +142,56 @@ async def test_three_processes_that_migrate_at_once_migrate_once(blank: str) -> 
 
 # ── our own database ──
 
+FIRST_RELEASE = """
+    insert into client (id, name, name_key, created_at) values ('client_1', 'Acme', 'acme', :then);
+    insert into partner (id, name, name_key, kind, domain, licences, created_at)
+        values ('partner_1', 'Studio', 'studio', 'PARTNER', 'studio.example', 3, :then);
+    insert into partnership (
+        id, kind, partner_id, client_id, status, partner_key, client_key, title, version, changed_at, hidden_by_partner,
+        hidden_by_client, created_at
+    ) values (
+        'partnership_1', 'DIRECT', 'partner_1', 'client_1', 'ACTIVE', 'studio', 'acme', 'Shop', 2, :then, :no, :no,
+        :then
+    );
+    insert into proposal (
+        id, kind, status, version, proposed_by_side, from_partner_id, to_client_id, expires_at, partnership_id,
+        reminders, created_at
+    ) values (
+        'offer_1', 'PARTNERSHIP_OFFER', 'ACCEPTED', 2, 'PARTNER', 'partner_1', 'client_1', :then, 'partnership_1',
+        0, :then
+    );
+    insert into stream (id, version, digest) values ('partnership_1', 2, 'ab');
+    insert into event (id, stream, version, topic, changes, visible_to, commitment, digest, at)
+        values ('event_1', 'partnership_1', 1, 'partnership.offered', '[]', 'BOTH', 'cd', 'ef', :then);
+"""
+FILLED_THEN = ("client", "partner", "partnership", "proposal", "stream", "event")
+
+
+async def test_a_filled_database_of_the_first_release_keeps_its_rows(
+    blank: str, dialect: Dialect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as then:
+        then.setattr(databases, "NEWEST", "0001_initial")
+        await databases.migrate(blank)
+    no = "false" if dialect is Dialect.POSTGRES else "0"
+    async with databases.connected(blank) as context:
+        script = FIRST_RELEASE.replace(":then", "'2026-11-21T20:46:00.000000Z'").replace(":no", no)
+        await context.db().execute_script(script)
+        before = [await context.db().execute_query_dict(f"select * from {table}") for table in FILLED_THEN]
+
+    await databases.migrate(blank)
+
+    async with databases.connected(blank) as context:
+        after = [await context.db().execute_query_dict(f"select * from {table}") for table in FILLED_THEN]
+        to_sign = await models.Stream.filter(unsigned_since=datetime(2026, 11, 21, 20, 46, tzinfo=UTC)).count()
+    kept = [
+        [{column: row[column] for column in former} for former, row in zip(*rows, strict=True)]
+        for rows in zip(before, after, strict=True)
+    ]
+    assert [len(rows) for rows in kept] == [1] * len(FILLED_THEN)
+    assert kept == before
+    assert to_sign == 1, "what was written before heads were signed is signed, too"
+
 
 async def test_the_migrations_lead_to_the_models(template: str) -> None:
     async with databases.connected(template) as context:
@@ -200,14 +251,21 @@ async def test_t8_what_may_be_only_once_has_a_unique_index(template: str, dialec
         Index("idempotency", "scope,key", unique=True),
         Index("link", "token_hash", unique=True),
         Index("mail", "event_id,template,to_email", unique=True),
+        Index("notice", "event_id,seat_id", unique=True),
+        Index("notice_preference", "seat_id,topic", unique=True),
         Index("partner_member", "partner_id", unique=True, partial=True),
         Index("partner_member", "partner_id,user_id", unique=True, partial=True),
         Index("partnership", "partner_id,client_id", unique=True, partial=True),
+        Index("partnership_manager", "partnership_id,contact_id", unique=True, partial=True),
         Index("proposal", "from_partner_id,email", unique=True, partial=True),
+        Index("proposal", "partnership_id,proposed_by_side", unique=True, partial=True),
+        Index("proposal", "partnership_id,proposed_by_side", unique=True, partial=True),
         Index("rate_limit", "rule,subject,window_start", unique=True),
         Index("seat", "user_id", unique=True, partial=True),
         Index("seat", "user_id,client_id", unique=True, partial=True),
         Index("seat", "user_id,partner_id", unique=True, partial=True),
         Index("session", "token_hash", unique=True),
+        Index("signed_head", "stream,version", unique=True),
         Index("staff_member", "account_id,user_id", unique=True, partial=True),
+        Index("webhook_delivery", "endpoint_id,event_id", unique=True),
     ]

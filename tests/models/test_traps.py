@@ -298,5 +298,9 @@ async def test_t2_a_table_made_anew_keeps_its_indexes(sqlite: str) -> None:
         "event",
         "idempotency",
         "mail",
+        "notice",
+        "notice_preference",
         "rate_limit",
+        "signed_head",
+        "webhook_delivery",
     ]
