@@ -4,18 +4,35 @@ Everything is done by the people themselves, through the same verbs as in life, 
 turn; their mails are in the Maildir. It is the same story every time, told up to now.
 """
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
+from functools import partial
 from typing import Final
 
 import settings
-from domain import clients, clock, contacts, identity, invites, partners, partnerships, proposals, seats, tokens
+from domain import (
+    changes,
+    clients,
+    clock,
+    contacts,
+    identity,
+    invites,
+    managers,
+    modifications,
+    partners,
+    partnerships,
+    proposals,
+    seats,
+    tokens,
+)
+from domain.partnerships import Terms
 from models.account import Account
-from models.enums import ContactPurpose, PartnerKind
+from models.enums import ContactPurpose, ModificationKind, PartnerKind
 from models.link import Link
 from models.partnership import Partnership
+from models.proposal import ProposalItem
 from models.user import User
 from outbox.worker import Worker
 
@@ -49,13 +66,20 @@ class Company:
 
 
 class Outcome(Enum):
-    """What became of an offer."""
+    """What became of what somebody asked for."""
 
+    DRAFTED = "not submitted yet"
     OPEN = "open"
     ACCEPTED = "accepted"
+    PARTLY = "accepted, but for its contacts"
+    COUNTERED = "countered"
     DECLINED = "declined"
     WITHDRAWN = "withdrawn"
     EXPIRED = "expired"
+
+
+# A partner and its client, by their names.
+Pair = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +96,42 @@ class Offer:
     outcome: Outcome
     after: int = 0
     comment: str | None = None
+
+    @property
+    def between(self) -> Pair:
+        return self.partner, self.client
+
+
+@dataclass(frozen=True, slots=True)
+class Modification:
+    """What one of a pair wanted to change of their partnership on a day, and what became of it how many days later."""
+
+    day: int
+    between: Pair
+    by: str
+    message: str = ""
+    adds: tuple[str, ...] = ()
+    releases: tuple[str, ...] = ()
+    terms: Terms | None = None
+    outcome: Outcome = Outcome.OPEN
+    after: int = 0
+    comment: str | None = None
+    # Whether it answers the one that the other side asked for last.
+    counters: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one of a pair did to their partnership on a day, asking nobody.
+
+    A `team` of its own people, the end with a `reason`, or neither: it took the partnership off its home.
+    """
+
+    day: int
+    between: Pair
+    by: str
+    team: tuple[str, ...] = ()
+    reason: str = ""
 
 
 ADMIN: Final = Person("Mara Lindqvist", "Partner programme", "mara@countersign.example", "+46 40 555 01 10")
@@ -250,6 +310,17 @@ OFFERS: Final = (
         after=2,
     ),
     Offer(
+        day=52,
+        partner="Kestrel & Finch",
+        client="Alder & Sons Joinery",
+        title="The second workshop",
+        description="Job sheets for the new workshop, set up within a fortnight.",
+        region="Yorkshire",
+        message="Tom, we heard about the new workshop. Shall we do it the same way again?",
+        outcome=Outcome.ACCEPTED,
+        after=2,
+    ),
+    Offer(
         day=56,
         partner="Northlight Consulting",
         client="Lindgren Elektro",
@@ -280,6 +351,128 @@ OFFERS: Final = (
         outcome=Outcome.OPEN,
     ),
 )
+CARE: Final = ("Northlight Consulting", "Harbour Foods")
+ONBOARDING: Final = ("Kestrel & Finch", "Brightwater Plumbing")
+JOB_SHEETS: Final = ("Kestrel & Finch", "Alder & Sons Joinery")
+MODIFICATIONS: Final = (
+    Modification(
+        day=13,
+        between=ONBOARDING,
+        by="Brightwater Plumbing",
+        message="Daniel plans the crews. He should hear of everything.",
+        adds=("Daniel Hughes",),
+        outcome=Outcome.EXPIRED,
+    ),
+    Modification(
+        day=14,
+        between=CARE,
+        by="Northlight Consulting",
+        message="The depot in Bremen belongs to it as well, and Sofia would take your calls.",
+        adds=("Sofia Marques",),
+        terms={
+            "title": "Set-up and monthly care",
+            "description": "We move your job sheets over, train the drivers, and look after the account from then on.",
+            "region": "Hamburg and Bremen",
+        },
+        outcome=Outcome.PARTLY,
+        after=2,
+        comment="Bremen, gladly. For calls we would like to keep to Tobias.",
+    ),
+    Modification(
+        day=24,
+        between=CARE,
+        by="Harbour Foods",
+        message="Ines has handed us over to Tobias completely by now.",
+        releases=("Ines Albrecht",),
+        outcome=Outcome.DECLINED,
+        after=1,
+        comment="She stays responsible for your contract, and you may need her.",
+    ),
+    Modification(
+        day=34,
+        between=CARE,
+        by="Harbour Foods",
+        message="We would like the evening shift trained, too.",
+        adds=("Leyla Demir",),
+        terms={"title": "Set-up, care and training", "description": "Twice a month.", "region": "Hamburg and Bremen"},
+        outcome=Outcome.COUNTERED,
+    ),
+    Modification(
+        day=36,
+        between=CARE,
+        by="Northlight Consulting",
+        message="We can do once a month until spring, and more from then on.",
+        terms={
+            "title": "Set-up, care and training",
+            "description": "Set-up, monthly care, and an evening of training once a month.",
+            "region": "Hamburg and Bremen",
+        },
+        outcome=Outcome.ACCEPTED,
+        after=1,
+        comment="That will do.",
+        counters=True,
+    ),
+    Modification(
+        day=48,
+        between=ONBOARDING,
+        by="Kestrel & Finch",
+        message="Your people are quicker than we thought.",
+        terms={
+            "title": "Onboarding of the dispatch team",
+            "description": "Two on-site days, then three weeks by telephone.",
+            "region": "South West England",
+        },
+        outcome=Outcome.ACCEPTED,
+        after=1,
+    ),
+    Modification(
+        day=58,
+        between=ONBOARDING,
+        by="Brightwater Plumbing",
+        message="Daniel plans the crews. He should hear of everything.",
+        adds=("Daniel Hughes",),
+        outcome=Outcome.WITHDRAWN,
+        after=1,
+    ),
+    Modification(day=61, between=ONBOARDING, by="Kestrel & Finch", releases=("Priya Nair",), outcome=Outcome.DRAFTED),
+    Modification(
+        day=62,
+        between=CARE,
+        by="Northlight Consulting",
+        message="Tobias is on parental leave from January on. Sofia takes over, and Kiel comes in.",
+        adds=("Sofia Marques",),
+        releases=("Tobias Renner",),
+        terms={
+            "title": "Set-up, care and training",
+            "description": "Set-up, monthly care, and an evening of training once a month.",
+            "region": "Hamburg, Bremen and Kiel",
+        },
+    ),
+    Modification(
+        day=63,
+        between=CARE,
+        by="Northlight Consulting",
+        terms={"title": "Care and training", "region": "Hamburg and Bremen"},
+        outcome=Outcome.DRAFTED,
+    ),
+    Modification(
+        day=63,
+        between=CARE,
+        by="Harbour Foods",
+        adds=("Leyla Demir",),
+        releases=("Ines Albrecht",),
+        outcome=Outcome.DRAFTED,
+    ),
+)
+STEPS: Final = (
+    Step(9, CARE, by="Northlight Consulting", team=("Ines Albrecht", "Tobias Renner")),
+    Step(10, CARE, by="Harbour Foods", team=("Leyla Demir",)),
+    Step(11, ONBOARDING, by="Kestrel & Finch", team=("Priya Nair",)),
+    Step(
+        33, JOB_SHEETS, by="Alder & Sons Joinery", reason="Everything runs by itself now. Thank you for the patience!"
+    ),
+    Step(51, ("Northlight Consulting", "Brightwater Plumbing"), by="Northlight Consulting"),
+)
 BROUGHT_IN: Final = {"Alder & Sons Joinery": CLIENTS[4].people[0].email, "Pinecrest Gardens": NEWCOMER}
 
 
@@ -289,7 +482,8 @@ async def fill() -> str:
         return _sign_ins()
     if await User.all().exists():
         return LEFT_ALONE
-    story, worker = Story(), Worker(settings.load())
+    # To the Maildir, whatever is set: nobody is to get a mail of people who do not exist.
+    story, worker = Story(), Worker(settings.load().model_copy(update={"smtp_url": None}))
     first_morning = (clock.now() - timedelta(days=STARTED)).replace(hour=8, minute=40, second=0, microsecond=0)
     for day in range(STARTED):
         with clock.frozen_at(first_morning + timedelta(days=day)):
@@ -299,24 +493,31 @@ async def fill() -> str:
 
 
 class Story:
-    """Who has joined so far, and which companies and offers there are."""
+    """Who has joined so far, which companies and partnerships there are, and what was asked."""
 
     def __init__(self) -> None:
         self._seats: dict[str, seats.Seat] = {}
         self._ids: dict[str, str] = {}
-        self._offers: dict[Offer, str] = {}
+        # Of each pair, the one that began last.
+        self._partnerships: dict[Pair, str] = {}
+        # Of each side, what it asked for last.
+        self._modifications: dict[tuple[Pair, str], str] = {}
 
-    async def live(self, day: int) -> None:
+        self._agenda: list[tuple[int, Callable[[], Awaitable[None]]]] = [
+            (0, self._found),
+            (1, self._bring_clients),
+            *((offer.day, partial(self._offer, offer)) for offer in OFFERS),
+            *((offer.day + offer.after, partial(self._answer, offer)) for offer in OFFERS),
+            *((each.day, partial(self._propose, each)) for each in MODIFICATIONS),
+            *((each.day + each.after, partial(self._settle, each)) for each in MODIFICATIONS),
+            *((step.day, partial(self._step, step)) for step in STEPS),
+        ]
+
+    async def live(self, today: int) -> None:
         """Do what people did on a day, a few minutes apart."""
-        if day == 0:
-            await self._found()
-        if day == 1:
-            await self._bring_clients()
-        for offer in OFFERS:
-            if day == offer.day:
-                await self._offer(offer)
-            if day == offer.day + offer.after:
-                await self._answer(offer)
+        for day, act in self._agenda:
+            if day == today:
+                await act()
 
     async def _found(self) -> None:
         await identity.create_admin(email=ADMIN.email, name=ADMIN.name, password=PASSWORD)
@@ -393,8 +594,8 @@ class Story:
 
     async def _offer(self, offer: Offer) -> None:
         partner = next(company for company in PARTNERS if company.name == offer.partner)
-        is_known = offer.client not in BROUGHT_IN
-        partnership_id = await partnerships.offer(
+        is_known = offer.client in self._ids
+        self._partnerships[offer.between] = await partnerships.offer(
             by=self._seats[offer.partner],
             partner_id=self._ids[offer.partner],
             client_id=self._ids[offer.client] if is_known else None,
@@ -404,30 +605,76 @@ class Story:
             contact_ids=[self._ids[person.name] for person in partner.people[:2]],
             message=offer.message,
         )
-        self._offers[offer] = str((await Partnership.get(id=partnership_id)).offer_id)
 
     async def _answer(self, offer: Offer) -> None:
         clock.advance(timedelta(hours=3))
+        offer_id = str((await Partnership.get(id=self._partnerships[offer.between])).offer_id)
         match offer.outcome:
             case Outcome.ACCEPTED:
-                await self._accept(offer)
+                await self._accept(offer, offer_id)
             case Outcome.DECLINED:
-                await proposals.decline(self._offers[offer], by=self._seats[offer.client], comment=offer.comment)
+                await proposals.decline(offer_id, by=self._seats[offer.client], comment=offer.comment)
             case Outcome.WITHDRAWN:
-                await proposals.withdraw(self._offers[offer], by=self._seats[offer.partner])
-            case Outcome.OPEN | Outcome.EXPIRED:
-                pass
+                await proposals.withdraw(offer_id, by=self._seats[offer.partner])
 
-    async def _accept(self, offer: Offer) -> None:
+    async def _accept(self, offer: Offer, offer_id: str) -> None:
         company = next(company for company in CLIENTS if company.name == offer.client)
-        if offer.client in BROUGHT_IN:
+        if company.name not in self._ids:
             await self._join(company)
             self._ids[company.name] = self._seats[company.name].client_id or ""
             await self._note_people(company)
         owned = await Account.filter(client_id=self._ids[company.name]).values_list("id", flat=True)
-        await proposals.accept(
-            self._offers[offer], by=self._seats[offer.client], account_ids=[str(each) for each in owned]
-        )
+        await proposals.accept(offer_id, by=self._seats[offer.client], account_ids=[str(each) for each in owned])
+
+    async def _propose(self, modification: Modification) -> None:
+        clock.advance(timedelta(minutes=40))
+        between, by, message = modification.between, self._seats[modification.by], modification.message
+        wanted: modifications.Wanted = {
+            "add_contacts": [self._ids[name] for name in modification.adds],
+            "release_contacts": [self._ids[name] for name in modification.releases],
+            "terms": modification.terms,
+        }
+        if modification.counters:
+            countered = self._modifications[between, _other(modification)]
+            asked = await modifications.counter(countered, by=by, message=message, **wanted)
+        else:
+            asked = str(await modifications.draft(by=by, partnership_id=self._partnerships[between], **wanted))
+            if modification.outcome is not Outcome.DRAFTED:
+                await proposals.submit(asked, by=by, message=message)
+        self._modifications[between, modification.by] = asked
+
+    async def _settle(self, modification: Modification) -> None:
+        clock.advance(timedelta(hours=2))
+        asked = self._modifications[modification.between, modification.by]
+        other, comment = self._seats[_other(modification)], modification.comment
+        match modification.outcome:
+            case Outcome.ACCEPTED:
+                await proposals.accept(asked, by=other, comment=comment)
+            case Outcome.PARTLY:
+                terms = ProposalItem.filter(proposal_id=asked, kind=ModificationKind.CHANGE_TERMS)
+                await proposals.accept(asked, by=other, comment=comment, item_ids=[item.id for item in await terms])
+            case Outcome.DECLINED:
+                await proposals.decline(asked, by=other, comment=comment)
+            case Outcome.WITHDRAWN:
+                await proposals.withdraw(asked, by=self._seats[modification.by])
+
+    async def _step(self, step: Step) -> None:
+        clock.advance(timedelta(minutes=30))
+        by, partnership_id = self._seats[step.by], self._partnerships[step.between]
+        if step.team:
+            people = [self._ids[name] for name in step.team]
+            await managers.add(by=by, partnership_id=partnership_id, contact_ids=people)
+        elif step.reason:
+            async with changes.change(by=by) as c:
+                confirmation = await partnerships.confirmation_of(partnership_id, c)
+            await partnerships.end(by=by, partnership_id=partnership_id, reason=step.reason, confirmation=confirmation)
+        else:
+            await partnerships.hide(by=by, partnership_id=partnership_id)
+
+
+def _other(modification: Modification) -> str:
+    partner, client = modification.between
+    return client if modification.by == partner else partner
 
 
 def _sign_ins() -> str:

@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import cyclopts
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from resolvers.engine import Engine
+    from resolvers.stream import Streams
     from web.backend import Backend
 
 ATTEND_SECONDS = 1
@@ -38,15 +40,17 @@ commands = cyclopts.App(name="countersign", help="An open GraphQL backend for pa
 def create_app(chosen: settings.Settings) -> "ASGIApp":
     """Return the ASGI application. It starts without its database too, and takes up its work when that is there."""
     from starlette.applications import Starlette
-    from starlette.routing import Mount, Route
+    from starlette.routing import Mount, Route, WebSocketRoute
     from starlette.staticfiles import StaticFiles
 
-    from web import health, ide, pages
+    from web import health, history, ide, keys, pages
     from web.backend import Backend
     from web.graphql import GraphQL
     from web.requests import Requests
+    from web.sockets import Sockets
 
     behind = Backend()
+    endpoint = GraphQL(behind)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -57,13 +61,16 @@ def create_app(chosen: settings.Settings) -> "ASGIApp":
         routes=[
             Route("/health/live", health.Live()),
             Route("/health/ready", health.Ready(behind)),
+            Route(keys.PATH, keys.Keys(behind)),
+            Route(history.PATH, history.Histories(behind)),
+            WebSocketRoute("/graphql", Sockets(behind, endpoint.documents)),
             *pages.routes(behind, chosen.portal_url),
             Mount(ide.MOUNTED_AT, StaticFiles(directory=ide.FILES)),
         ],
         exception_handlers={404: pages.not_found},
         lifespan=lifespan,
     )
-    return Requests(routed, {"/graphql": GraphQL(behind)})
+    return Requests(routed, {"/graphql": endpoint})
 
 
 def app() -> "ASGIApp":
@@ -131,7 +138,7 @@ async def _problem(behind: "Backend", chosen: settings.Settings, opened: AsyncEx
             if behind.engine is None:
                 if not await database.is_current():
                     return NOT_MIGRATED
-                behind.engine = await _open(chosen, opened)
+                behind.engine, behind.streams = await _open(chosen, opened)
     except Exception as fault:  # noqa: BLE001  whatever it was, the server goes on and says so
         if faults.database_is_away(fault):
             return AWAY
@@ -140,11 +147,12 @@ async def _problem(behind: "Backend", chosen: settings.Settings, opened: AsyncEx
     return None
 
 
-async def _open(chosen: settings.Settings, opened: AsyncExitStack) -> "Engine":
+async def _open(chosen: settings.Settings, opened: AsyncExitStack) -> "tuple[Engine, Streams]":
     from models import database
     from outbox.worker import Worker
     from resolvers import reads
     from resolvers.engine import Engine
+    from resolvers.stream import Streams
     from schema import roots
 
     url = database.url_for(chosen.database_url, chosen.data_dir)
@@ -152,7 +160,10 @@ async def _open(chosen: settings.Settings, opened: AsyncExitStack) -> "Engine":
     at_work = Worker(chosen)
     await at_work.start()
     opened.push_async_callback(at_work.stop)
-    return engine
+    streams = Streams(engine)
+    await streams.start()
+    opened.push_async_callback(streams.stop)
+    return engine, streams
 
 
 @commands.command
@@ -167,6 +178,8 @@ def serve(*, host: str = "127.0.0.1", port: int = 8000, workers: int = 1) -> Non
     """
     import uvicorn
 
+    from web import guard
+
     if workers > 1:
         _require_shared_database()
     uvicorn.run(
@@ -176,8 +189,10 @@ def serve(*, host: str = "127.0.0.1", port: int = 8000, workers: int = 1) -> Non
         port=port,
         workers=workers,
         loop="uvloop",
-        http="httptools",
-        ws="none",
+        http="web.wires:Http",
+        ws="web.wires:WebSocket",
+        ws_max_size=guard.BODY_LIMIT,
+        ws_per_message_deflate=False,
         lifespan="on",
         log_config=None,
         access_log=False,
@@ -254,6 +269,25 @@ def sdl() -> None:
     from schema import roots
 
     sys.stdout.write(roots.sdl())
+
+
+@commands.command
+def history_verify(file: Path, /, *, keys: Path | None = None, anchors: Path | None = None) -> None:
+    """Verify an exported history, without any database; say what is wrong and at which version.
+
+    Parameters
+    ----------
+    file: what `/history/{id}.jsonl` answered.
+    keys: what `/.well-known/jwks.json` answered; without it signatures are not checked.
+    anchors: a file of heads signed before, an earlier export or a folder of such files.
+    """
+    from domain import verification
+
+    try:
+        verified = verification.verify(file, keys, anchors)
+    except verification.BrokenError as broken:
+        sys.exit(str(broken))
+    sys.stdout.write(f"{verification.summary(verified)}\n")
 
 
 @asynccontextmanager

@@ -1,6 +1,7 @@
 """The environment, read once into a frozen object."""
 
 import os
+import re
 import secrets
 from contextlib import suppress
 from datetime import timedelta
@@ -16,6 +17,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 SECRET_KEY_FILE = "secret-key"  # noqa: S105  the name of a file
 SECRET_KEY_BYTES = 32
 NO_KEY = SecretStr("")
+# A password's own `@`, `/`, `?` and `#` would read as the end of it.
+SMTP_URL = re.compile(r"smtps?://([^\s:@/?#]+(:[^\s:@/?#]*)?@)?(\[[0-9A-Fa-f:.]+\]|[^\s:@/?#\[\]]+)(:[1-9]\d{0,4})?/?")
 
 
 class LogFormat(StrEnum):
@@ -37,7 +40,15 @@ def _http_url(url: str) -> str:
     return url.rstrip("/")
 
 
+def _smtp_url(url: SecretStr) -> SecretStr:
+    if not SMTP_URL.fullmatch(url.get_secret_value()):
+        msg = "COUNTERSIGN_SMTP_URL is smtp://user:password@host:587 or smtps://…, other characters as %2F and the like"
+        raise ValueError(msg)
+    return url
+
+
 BaseUrl = Annotated[str, AfterValidator(_http_url)]
+SmtpUrl = Annotated[SecretStr, AfterValidator(_smtp_url)]
 Days = Annotated[int, Field(ge=1, le=3650)]
 
 
@@ -70,9 +81,11 @@ def _make_key(path: Path) -> None:
 class Settings(BaseSettings):
     """What an installation may choose. Each name is an environment variable behind the prefix `COUNTERSIGN_`."""
 
-    model_config = SettingsConfigDict(env_prefix="COUNTERSIGN_", env_ignore_empty=True, frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="COUNTERSIGN_", env_ignore_empty=True, frozen=True, extra="ignore", hide_input_in_errors=True
+    )
 
-    data_dir: Path = Field(default=Path("var"), description="where the embedded database, mails and keys live")
+    data_dir: Path = Field(default=Path("var"), description="where the embedded database, mails, keys and anchors live")
     database_url: str | None = Field(
         default=None, repr=False, description="`postgres://…`; without it SQLite in DATA_DIR"
     )
@@ -82,7 +95,12 @@ class Settings(BaseSettings):
     )
     secret_key: SecretStr = Field(
         default_factory=_kept_key,
-        description="signs e-mailed links; beside SQLite generated once into DATA_DIR, else required",
+        description="signs e-mailed links and histories, encrypts webhooks' secrets; beside SQLite generated once "
+        "into DATA_DIR, else required",
+    )
+    smtp_url: SmtpUrl | None = Field(
+        default=None,
+        description="`smtp://user:password@host:587` or `smtps://…`; without it mails are kept in DATA_DIR/mail",
     )
     vendor_name: str = Field(default="Countersign", description="the name that mails and pages carry")
     mail_from: str = Field(default="Countersign <no-reply@countersign.example>", description="the sender of mails")
@@ -92,6 +110,9 @@ class Settings(BaseSettings):
     access_idle_days: Days = Field(default=60, description="how long access lasts after the account was opened last")
     activation_jobs: int = Field(default=100, ge=0, description="how many jobs start the clock of access")
     session_days: Days = Field(default=14, description="how long a sign-in lasts")
+    webhook_allow_private: bool = Field(
+        default=False, description="for development: webhooks may use http, any port and private addresses"
+    )
     log_format: LogFormat = Field(default=LogFormat.CONSOLE, description="`console` or `json`")
     log_level: LogLevel = Field(
         default=LogLevel.INFO, description="`info` logs every request, `warning` what somebody should look at"

@@ -29,7 +29,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from typing import Protocol, TypedDict, Unpack
+from typing import Final, Protocol, TypedDict, Unpack
 
 import orjson
 from pydantic import TypeAdapter
@@ -140,7 +140,7 @@ def dialect(connection: BaseDBAsyncClient) -> sql.Dialect:
 
 
 async def _record(events: list[Event], connection: BaseDBAsyncClient) -> None:
-    heads = await _locked_heads(Counter(event.stream for event in events), connection)
+    heads = await _locked_heads(Counter(event.stream for event in events), events[0].at, connection)
     for event in events:
         version, digest = heads[event.stream]
         event.version = version + 1
@@ -156,15 +156,19 @@ async def _record(events: list[Event], connection: BaseDBAsyncClient) -> None:
     )
 
 
-async def _locked_heads(news: Mapping[str, int], connection: BaseDBAsyncClient) -> dict[str, tuple[int, str]]:
+async def _locked_heads(
+    news: Mapping[str, int], at: datetime, connection: BaseDBAsyncClient
+) -> dict[str, tuple[int, str]]:
     """Lock the streams, move their versions on by so many news, and return version and digest as they were."""
     streams = sorted(news)
-    rows = ", ".join(f"(:id_{n}, :news_{n}, :no_digest)" for n in range(len(streams)))
+    rows = ", ".join(f"(:id_{n}, :news_{n}, :no_digest, :at)" for n in range(len(streams)))
     statement, values = sql.bind(
-        f"insert into stream (id, version, digest) values {rows}"  # noqa: S608  placeholders, no values
-        " on conflict (id) do update set version = stream.version + excluded.version returning id, version, digest",
+        f"insert into stream (id, version, digest, unsigned_since) values {rows}"  # noqa: S608  placeholders, no values
+        " on conflict (id) do update set version = stream.version + excluded.version,"
+        " unsigned_since = coalesce(stream.unsigned_since, excluded.unsigned_since) returning id, version, digest",
         {
             "no_digest": NO_DIGEST,
+            "at": at,
             **{f"id_{n}": stream for n, stream in enumerate(streams)},
             **{f"news_{n}": news[stream] for n, stream in enumerate(streams)},
         },
@@ -174,47 +178,58 @@ async def _locked_heads(news: Mapping[str, int], connection: BaseDBAsyncClient) 
     return {head["id"]: (head["version"] - news[head["id"]], head["digest"]) for head in heads}
 
 
-def payload(event: Event) -> bytes:
-    """Say what an event's commitment seals: JSON with sorted keys, times as everywhere."""
-    return orjson.dumps(
-        {
-            "id": event.id,
-            "stream": event.stream,
-            "version": event.version,
-            "topic": event.topic,
-            "subject": event.subject,
-            "actor": event.actor_id,
-            "onBehalfOf": event.on_behalf_of,
-            "side": event.side,
-            "reason": event.reason,
-            "changes": event.changes,
-            "visibleTo": event.visible_to,
-            "partnership": event.partnership_id,
-            "account": event.account_id,
-            "proposal": event.proposal_id,
-            "at": sql.time_text(event.at),
-        },
-        option=orjson.OPT_SORT_KEYS,
-    )
+# TABLE: what an event's commitment seals: names in the payload, and the columns that they are.
+SEALED: Final[Mapping[str, str]] = {
+    "id": "id",
+    "stream": "stream",
+    "version": "version",
+    "topic": "topic",
+    "subject": "subject",
+    "actor": "actor_id",
+    "onBehalfOf": "on_behalf_of",
+    "side": "side",
+    "reason": "reason",
+    "changes": "changes",
+    "visibleTo": "visible_to",
+    "partnership": "partnership_id",
+    "account": "account_id",
+    "proposal": "proposal_id",
+    "at": "at",
+}
+
+
+def payload(values: Mapping[str, object]) -> bytes:
+    """Write what a commitment seals, by the names of `SEALED`: JSON with sorted keys, times as everywhere."""
+    return orjson.dumps(values, sql.time_text, orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATETIME)
 
 
 def commitment(event: Event) -> str:
     """Seal an event's payload with its salt (hexadecimal). What was erased has neither, and keeps its seal."""
     if event.salt is None:
         raise ValueError(f"{event.id} was erased")
-    return hashlib.sha256(bytes.fromhex(event.salt) + payload(event)).hexdigest()
+    return sealed(event.salt, payload({name: getattr(event, column) for name, column in SEALED.items()}))
+
+
+def sealed(salt: str, payload: bytes) -> str:
+    """Return the commitment to a payload."""
+    return hashlib.sha256(bytes.fromhex(salt) + payload).hexdigest()
 
 
 def digest_after(previous: str, event: Event) -> str:
     """Chain an event to the one before it in its stream (`NO_DIGEST` before the first)."""
-    place = f"{event.stream}\0{event.version}\0".encode()
-    return hashlib.sha256(bytes.fromhex(previous) + place + bytes.fromhex(event.commitment)).hexdigest()
+    return chained(previous, event.stream, event.version, event.commitment)
+
+
+def chained(previous: str, stream: str, version: int, commitment: str) -> str:
+    """Return the digest of the event that has this place and commitment."""
+    place = f"{stream}\0{version}\0".encode()
+    return hashlib.sha256(bytes.fromhex(previous) + place + bytes.fromhex(commitment)).hexdigest()
 
 
 def differences(before: Mapping[str, object], after: Mapping[str, object]) -> list[Difference]:
     """Tell what changed. Keys are columns' names; lists read as text separated by commas."""
     return [
-        {"field": _camel(name), "before": _text(before.get(name)), "after": _text(value)}
+        {"field": _camel(name), "before": text(before.get(name)), "after": text(value)}
         for name, value in after.items()
         if before.get(name) != value
     ]
@@ -225,7 +240,8 @@ def _camel(name: str) -> str:
     return first + "".join(word.capitalize() for word in rest)
 
 
-def _text(value: object) -> str | None:
+def text(value: object) -> str | None:
+    """Write a value as an event keeps it."""
     match value:
         case None:
             return None

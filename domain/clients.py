@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import TypedDict, Unpack
 
 import settings
-from domain import accounts, changes, companies, inputs, policy, proposals
+from domain import accounts, changes, companies, inputs, invites, policy
 from domain.policy import Permission
 from domain.seats import Seat
 from models.base import text_key
@@ -49,7 +49,7 @@ async def create(  # noqa: PLR0913  the input's fields
             changes=changes.differences({}, {"name": company.name}),
         )
         account = await accounts.create(c, company.id, workspace)
-        await proposals.send_invite(
+        await invites.send(
             c,
             InviteKind.ACCOUNT_OWNER,
             email=owner,

@@ -1,22 +1,32 @@
 """Contacts: people at a partner or a client, and what their details may be used for (mission 0.1, 0.2)."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Final, TypedDict, Unpack
 
-from domain import accounts, changes, companies, errors, inputs, policy
+from tortoise.expressions import F, Subquery
+
+from domain import accounts, changes, companies, erasure, errors, inputs, policy
 from domain.changes import Change
 from domain.policy import Permission
 from domain.seats import Seat
 from models.base import text_key
 from models.client import Client
 from models.contact import Contact
-from models.enums import Capability, ContactPurpose, PartnershipStatus, Side, UserErrorCode
+from models.enums import Audience, Capability, ContactPurpose, PartnershipStatus, ProposalStatus, Side, UserErrorCode
 from models.event import Change as Difference
 from models.partner import Partner
-from models.partnership import Partnership
+from models.partnership import AssignedContact, Partnership, PartnershipManager
+from models.proposal import Proposal, ProposalItem
 
 # Read by looking them up for a purpose, never in passing (mission 0.3): an event says that they changed, not to what.
 _NEVER_TOLD: Final = frozenset({"email", "phone", "mobile"})
+# What is left of an erased contact.
+_NOTHING: Final[Mapping[str, str | list[str] | None]] = {
+    "name": "",
+    "name_key": "",
+    **dict.fromkeys(("title", "email", "phone", "mobile")),
+    "purposes": [],
+}
 
 
 class Details(TypedDict, total=False):
@@ -67,13 +77,52 @@ async def update(
         rows = Contact.filter(id=contact_id, erased_at__isnull=True)
         held = await rows.select_for_update(no_key=True).get_or_none()
         if held is None:
-            raise errors.Refusal(UserErrorCode.WRONG_STATE, "This contact was erased.", "contactId")
+            raise _erased()
         differences = changes.differences({column: getattr(held, column) for column in columns}, columns)
         if differences:
             key = {"name_key": text_key(name)} if name is not None else {}
             await rows.update(**columns, **key, updated_at=c.now)
             _record(c, "contact.updated", held, differences, by=by)
+            await _tell_partners(c, held, differences, by=by)
     return contact_id
+
+
+async def erase(*, by: Seat, contact_id: str) -> str:
+    """Erase the personal data of a contact of one's own company, everywhere and for good; return its id.
+
+    What happened stays told, not of whom (mission 0.10). What was lent is released, a place on a team is left; what an
+    open modification asks of the contact is declined, and the rest of it stays. Refuses NOT_FOUND, FORBIDDEN (another
+    company's), WRONG_STATE (erased).
+    """
+    policy.require(Permission.CONTACT_ERASE, by=by)
+    contact = await policy.find(Contact, contact_id, "contactId", by=by)
+    company = await _company(contact)
+    if by.side is not Side.VENDOR and company.id not in {by.partner_id, by.client_id}:
+        raise errors.Refusal(UserErrorCode.FORBIDDEN, "Only a contact's own company erases it.")
+    async with changes.change(by=by, on_behalf_of=companies.acted_for(company, by)) as c:
+        rows = Contact.filter(id=contact_id, erased_at__isnull=True)
+        held = await rows.select_for_update(no_key=True).get_or_none()
+        if held is None:
+            raise _erased()
+        await _take_back(contact_id, c)
+        await erasure.forget(held, at=c.now)
+        await rows.update(**_NOTHING, updated_at=c.now, erased_at=c.now)
+        _record(c, "contact.erased", held, [], by=by)
+    return contact_id
+
+
+async def _take_back(contact_id: str, c: Change) -> None:
+    """Release a contact everywhere. Locks are taken in the order of answers: proposals, their items, what is lent."""
+    items = ProposalItem.filter(contact_id=contact_id, accepted__isnull=True)
+    asking = Proposal.filter(id__in=Subquery(items.values("proposal_id")))
+    open_now = asking.filter(status__in=[ProposalStatus.DRAFT, ProposalStatus.PENDING])
+    open_ids = [proposal.id for proposal in await open_now.order_by("id").select_for_update(no_key=True).only("id")]
+    await Proposal.filter(id__in=open_ids).update(version=F("version") + 1)
+    drafts = Proposal.filter(id__in=open_ids, status=ProposalStatus.DRAFT)
+    await items.filter(proposal_id__in=Subquery(drafts.values("id"))).delete()
+    await items.filter(proposal_id__in=open_ids).update(accepted=False)
+    await AssignedContact.filter(contact_id=contact_id, released_at__isnull=True).update(released_at=c.now)
+    await PartnershipManager.filter(contact_id=contact_id, removed_at__isnull=True).update(removed_at=c.now)
 
 
 async def _company(contact: Contact) -> Partner | Client:
@@ -100,6 +149,10 @@ async def _is_active_partner(company: Partner | Client, by: Seat) -> bool:
     return by.partner_id is not None and await Partnership.exists(
         partner_id=by.partner_id, client_id=company.id, status=PartnershipStatus.ACTIVE
     )
+
+
+def _erased() -> errors.Refusal:
+    return errors.Refusal(UserErrorCode.WRONG_STATE, "This contact was erased.", "contactId")
 
 
 def _checked(given: Details) -> dict[str, str | list[str] | None]:
@@ -130,6 +183,24 @@ def _record(c: Change, topic: str, contact: Contact, differences: list[Differenc
         client_id=contact.client_id,
         changes=[_told(difference) for difference in differences],
     )
+
+
+async def _tell_partners(c: Change, contact: Contact, differences: list[Difference], *, by: Seat) -> None:
+    """Tell each partner that works for the contact's client, but the one that made the change (mission 0.9)."""
+    if contact.client_id is None:
+        return
+    active = Partnership.filter(client_id=contact.client_id, status=PartnershipStatus.ACTIVE)
+    for partnership in await (active.exclude(partner_id=by.partner_id) if by.partner_id else active):
+        c.event(
+            "contact.updated",
+            stream=partnership.id,
+            subject=contact.id,
+            audience=Audience.PARTNER,
+            partnership_id=partnership.id,
+            partner_id=partnership.partner_id,
+            client_id=partnership.client_id,
+            changes=[_told(difference) for difference in differences],
+        )
 
 
 def _told(difference: Difference) -> Difference:

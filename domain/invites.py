@@ -20,14 +20,14 @@ from domain import (
     errors,
     identity,
     inputs,
-    partnerships,
+    offers,
     passwords,
-    proposals,
     rate_limits,
     seats,
+    states,
     tokens,
 )
-from domain.changes import Change
+from domain.changes import Actor, Change
 from domain.rate_limits import Rule
 from domain.seats import Seat
 from models.account import Account, StaffMember
@@ -39,6 +39,7 @@ from models.enums import (
     InviteKind,
     LinkPurpose,
     PartnerMemberRole,
+    ProposalKind,
     ProposalStatus,
     SecurityRole,
     Side,
@@ -47,7 +48,8 @@ from models.enums import (
 )
 from models.link import Link
 from models.partner import Partner, PartnerMember
-from models.proposal import Proposal
+from models.partnership import Partnership
+from models.proposal import Proposal, new_proposal_id
 from models.user import User
 
 _ASK: Final = "Ask whoever invited you to invite you again."
@@ -109,6 +111,96 @@ class _Names:
 
     client: str | None
     account: str | None
+
+
+# ── sent, taken back, sent again ──
+
+
+async def send(  # noqa: PLR0913  an invite's columns
+    c: Change,
+    kind: InviteKind,
+    *,
+    email: str,
+    name: str | None,
+    expires_at: datetime,
+    message: str | None = None,
+    client_name: str | None = None,
+    from_partner_id: str | None = None,
+    partner_id: str | None = None,
+    account_id: str | None = None,
+    partnership_id: str | None = None,
+    role: SecurityRole | None = None,
+) -> str:
+    """Invite somebody by an e-mailed link, until a moment; return the invite's id.
+
+    `from_partner_id`: who asks; null: the vendor. It brings the person into `partner_id`, `account_id` or
+    `partnership_id`. One that belongs to an offer is told of by the offer's own event.
+    """
+    invite = await Proposal.create(
+        id=new_proposal_id(ProposalKind.INVITE),
+        kind=ProposalKind.INVITE,
+        status=ProposalStatus.PENDING,
+        invite_kind=kind,
+        email=email,
+        name=name,
+        message=message,
+        client_name=client_name,
+        proposed_by_id=c.by and c.by.user_id,
+        proposed_by_side=c.by.side if c.by else Side.VENDOR,
+        from_partner_id=from_partner_id,
+        partner_id=partner_id,
+        account_id=account_id,
+        partnership_id=partnership_id,
+        role=role,
+        proposed_at=c.now,
+        sent_at=c.now,
+        expires_at=expires_at,
+        created_at=c.now,
+    )
+    await offers.send_link(invite, c.now)
+    if not states.is_of_offer(invite):
+        await states.announce(c, "send", invite)
+    return invite.id
+
+
+async def withdrawn(c: Change, invite: Proposal) -> None:
+    """Undo what an invite held open, once its sender has taken it back, and announce it."""
+    await end(c, invite, "withdraw")
+
+
+async def end(c: Change, invite: Proposal, verb: str, *, by: Actor | None = None) -> None:
+    """Undo what an invite held open, once it was closed by that verb ("decline", "withdraw"), and announce it.
+
+    One that belongs to an offer takes the offer with it, its decider and comment kept.
+    """
+    offer = await _offer_of(invite)
+    if offer is None:
+        await tokens.revoke(invite.id, at=c.now)
+        await states.announce(c, verb, invite, reason=invite.comment, by=by)
+        return
+    offer = await states.close(c, offer.id, invite.status, by_user=invite.decided_by_id, comment=invite.comment)
+    await offers.end(c, offer, verb, reason=offer.comment, by=by)
+
+
+async def reminded(c: Change, invite: Proposal) -> None:
+    """Replace an invite's link, and announce it as its offer's, if it belongs to one."""
+    offer = await _offer_of(invite)
+    if offer is not None:
+        await offers.reminded(c, offer)
+        return
+    await offers.send_link(invite, c.now)
+    await states.announce(c, "remind", invite)
+
+
+async def _offer_of(invite: Proposal) -> Proposal | None:
+    """Find the offer that an invite belongs to; null: it belongs to none."""
+    if not states.is_of_offer(invite):
+        return None
+    partnership = await Partnership.get(id=invite.partnership_id)
+    return await Proposal.get(id=partnership.offer_id)
+
+
+# ── what its holder sees and does ──
 
 
 async def preview(token: str, *, ip: str | None) -> InvitePreview:
@@ -186,7 +278,7 @@ async def decline(token: str, challenge: str, *, comment: str | None, ip: str | 
     holder = _Decliner(known.id if known else None, _SIDE[_kind(invite)])
     async with changes.change(by=holder) as c:
         closed = await _close(c, link, ProposalStatus.DECLINED, holder, comment)
-        await proposals.end_invite(c, closed, "decline")
+        await end(c, closed, "decline")
 
 
 # ── the link and its invite ──
@@ -233,7 +325,7 @@ async def _close(
     """Decide the invite and use its link up, by compare-and-set on both; return the invite as it is now."""
     invite = _invite(link)
     try:
-        closed = await proposals.close(
+        closed = await states.close(
             c, invite.id, status, by_user=None if holder is None else holder.user_id, comment=comment
         )
     except errors.Refusal:
@@ -312,7 +404,7 @@ async def _join_partner(c: Change, invite: Proposal, holder: _Holder, _names: _N
         partner_id=partner_id,
         by=holder,
     )
-    await proposals.announce(c, "accept", invite, by=holder)
+    await states.announce(c, "accept", invite, by=holder)
     return await seats.grant(holder.user_id, Side.PARTNER, partner_id=partner_id, at=c.now)
 
 
@@ -320,7 +412,7 @@ async def _join_account(c: Change, invite: Proposal, holder: _Holder, _names: _N
     """Make the person the account's owner; refuse WRONG_STATE where it has one or was cancelled."""
     account = await Account.get(id=_required(invite.account_id))
     await _own(c, account, holder)
-    await proposals.announce(c, "accept", invite, by=holder)
+    await states.announce(c, "accept", invite, by=holder)
     return await seats.grant(holder.user_id, Side.CLIENT, client_id=account.client_id, at=c.now)
 
 
@@ -331,7 +423,7 @@ async def _join_partnership(c: Change, invite: Proposal, holder: _Holder, names:
     if _needs_account(own, client, names):
         await _own(c, await accounts.create(c, client.id, names.account or client.name, by=holder), holder)
     await _bring_in(c, _required(invite.partnership_id), client.id)
-    await proposals.announce(c, "accept", invite, by=holder)
+    await states.announce(c, "accept", invite, by=holder)
     return await seats.grant(holder.user_id, Side.CLIENT, client_id=client.id, at=c.now)
 
 
@@ -409,7 +501,7 @@ def _needs_account(own: Sequence[Account], client: Client, names: _Names) -> boo
 
 async def _bring_in(c: Change, partnership_id: str, client_id: str) -> None:
     try:
-        await partnerships.bring_in(c, partnership_id, client_id)
+        await offers.bring_in(c, partnership_id, client_id)
     except errors.Refusal as refusal:  # in the words of the side that is asked
         message = "Your company has a partnership, or another open offer, of this partner already."
         raise errors.Refusal(refusal.code, message, "clientName") from None

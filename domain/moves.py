@@ -24,6 +24,8 @@ class Party(StrEnum):
     HOLDER = "whoever holds the e-mailed link"
     TIME = "time"
     CAUSE = "the end of what it was about"
+    SIDE = "either side"
+    ANYBODY = "either side or the vendor"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +50,12 @@ PartnershipMove = Move[PartnershipStatus, PartnershipAction]
 
 _NONE: Final[frozenset[ProposalStatus]] = frozenset()
 _PENDING: Final = frozenset({ProposalStatus.PENDING})
+_DRAFT: Final = frozenset({ProposalStatus.DRAFT})
 _NO_PARTNERSHIP: Final[frozenset[PartnershipStatus]] = frozenset()
 _OFFERED: Final = frozenset({PartnershipStatus.OFFERED})
+_ACTIVE: Final = frozenset({PartnershipStatus.ACTIVE})
 
-_P, _S, _A, _T = Permission, ProposalStatus, ProposalAction, PartnershipStatus
+_P, _S, _A, _T, _X = Permission, ProposalStatus, ProposalAction, PartnershipStatus, PartnershipAction
 
 PROPOSAL: Final[Mapping[ProposalKind, tuple[ProposalMove, ...]]] = {
     ProposalKind.PARTNERSHIP_OFFER: (
@@ -61,6 +65,68 @@ PROPOSAL: Final[Mapping[ProposalKind, tuple[ProposalMove, ...]]] = {
         Move("withdraw", _PENDING, _S.WITHDRAWN, Party.ASKING, _P.OFFER_WITHDRAW, "partnership.withdrawn", _A.WITHDRAW),
         Move("remind", _PENDING, _S.PENDING, Party.ASKING, _P.OFFER_REMIND, "partnership.reminded", _A.REMIND),
         Move("expire", _PENDING, _S.EXPIRED, Party.TIME, None, "partnership.expired"),
+    ),
+    ProposalKind.MODIFICATION: (
+        Move("draft", _NONE, _S.DRAFT, Party.ASKING, _P.MODIFICATION_DRAFT, "partnership.modification.drafted"),
+        Move("draft", _DRAFT, _S.DRAFT, Party.ASKING, _P.MODIFICATION_DRAFT, "partnership.modification.drafted"),
+        Move(
+            "submit",
+            _DRAFT,
+            _S.PENDING,
+            Party.ASKING,
+            _P.MODIFICATION_SUBMIT,
+            "partnership.modification.submitted",
+            _A.SUBMIT,
+        ),
+        Move(
+            "accept",
+            _PENDING,
+            _S.ACCEPTED,
+            Party.ASKED,
+            _P.MODIFICATION_ACCEPT,
+            "partnership.modification.accepted",
+            _A.ACCEPT,
+        ),
+        Move(
+            "accept_in_part",
+            _PENDING,
+            _S.PARTIALLY_ACCEPTED,
+            Party.ASKED,
+            _P.MODIFICATION_ACCEPT,
+            "partnership.modification.accepted",
+        ),
+        Move(
+            "decline",
+            _PENDING,
+            _S.DECLINED,
+            Party.ASKED,
+            _P.MODIFICATION_DECLINE,
+            "partnership.modification.declined",
+            _A.DECLINE,
+        ),
+        # The one that is countered; the one that counters it takes its place, and is told of by the same event.
+        Move("counter", _PENDING, _S.SUPERSEDED, Party.ASKED, _P.MODIFICATION_COUNTER, None, _A.COUNTER),
+        Move("replace", _NONE, _S.PENDING, Party.ASKING, _P.MODIFICATION_COUNTER, "partnership.modification.countered"),
+        Move(
+            "withdraw",
+            _PENDING,
+            _S.WITHDRAWN,
+            Party.ASKING,
+            _P.MODIFICATION_WITHDRAW,
+            "partnership.modification.withdrawn",
+            _A.WITHDRAW,
+        ),
+        Move(
+            "remind",
+            _PENDING,
+            _S.PENDING,
+            Party.ASKING,
+            _P.MODIFICATION_REMIND,
+            "partnership.modification.reminded",
+            _A.REMIND,
+        ),
+        Move("expire", _PENDING, _S.EXPIRED, Party.TIME, None, "partnership.modification.expired"),
+        Move("cancel", _DRAFT | _PENDING, _S.CANCELLED, Party.CAUSE, None, None),
     ),
     ProposalKind.INVITE: (
         Move("send", _NONE, _S.PENDING, Party.ASKING, None, "invite.sent"),
@@ -79,6 +145,13 @@ PARTNERSHIP: Final[tuple[PartnershipMove, ...]] = (
     Move("decline", _OFFERED, _T.DECLINED, Party.ASKED, _P.OFFER_DECLINE, "partnership.declined"),
     Move("withdraw", _OFFERED, _T.WITHDRAWN, Party.ASKING, _P.OFFER_WITHDRAW, "partnership.withdrawn"),
     Move("expire", _OFFERED, _T.EXPIRED, Party.TIME, None, "partnership.expired"),
+    Move("modify", _ACTIVE, _T.ACTIVE, Party.SIDE, _P.MODIFICATION_DRAFT, None, _X.EDIT),
+    Move("manage", _ACTIVE, _T.ACTIVE, Party.SIDE, _P.MANAGERS_ADD, "managers.added", _X.MANAGE_TEAM),
+    Move("end", _ACTIVE, _T.ENDED, Party.ANYBODY, _P.PARTNERSHIP_END, "partnership.ended", _X.END),
+    *(
+        Move("hide", frozenset({status}), status, Party.SIDE, _P.PARTNERSHIP_HIDE, "partnership.hidden", _X.HIDE)
+        for status in (_T.ENDED, _T.DECLINED, _T.WITHDRAWN, _T.EXPIRED)
+    ),
 )
 
 
@@ -133,6 +206,21 @@ def proposal_actions(
     ]
 
 
+def partnership_actions(status: PartnershipStatus, *, roles: frozenset[Role]) -> list[PartnershipAction]:
+    """List what a seat may do with a partnership that it sees, as one of its sides or as the vendor.
+
+    `status` as time has made it.
+    """
+    return [
+        move.action
+        for move in PARTNERSHIP
+        if move.action is not None
+        and status in move.sources
+        and move.permission is not None
+        and not roles.isdisjoint(ALLOWED[move.permission])
+    ]
+
+
 # ── what happens ──
 
 
@@ -159,6 +247,9 @@ TOPICS: Final[Mapping[str, Topic]] = {
     "account.member_joined": Topic("Somebody joined an account's staff.", "A member joined the account's staff."),
     "contact.created": Topic("A contact was added.", "The {side} added a contact."),
     "contact.updated": Topic("A contact's details or purposes changed.", "The {side} changed a contact."),
+    "contact.erased": Topic("A contact's personal data was erased.", "The {side} erased a contact."),
+    "notice.acknowledged": Topic("Somebody took note of a change.", "The {side} took note of the change."),
+    "notice.reminded": Topic("Nobody has taken note of a change yet.", "The change still waits to be acknowledged."),
     "partnership.offered": Topic("A partner offers a partnership.", "The {side} offered a partnership."),
     "partnership.reminded": Topic("An offer still waits for its answer.", "The offer was sent again as a reminder."),
     "partnership.accepted": Topic("A client accepted a partnership.", "The {side} accepted the offer."),
@@ -168,8 +259,42 @@ TOPICS: Final[Mapping[str, Topic]] = {
     "partnership.company_updated": Topic(
         "The other company of a partnership changed its details.", "The {side} changed its company's details."
     ),
+    "partnership.modification.drafted": Topic(
+        "One's own side changed its draft of a modification.", "The {side} changed its draft."
+    ),
+    "partnership.modification.submitted": Topic(
+        "The other side proposes to modify a partnership.", "The {side} proposed a modification."
+    ),
+    "partnership.modification.accepted": Topic(
+        "A modification was accepted, whole or in part.", "The {side} accepted the modification."
+    ),
+    "partnership.modification.declined": Topic("A modification was declined.", "The {side} declined the modification."),
+    "partnership.modification.withdrawn": Topic(
+        "A modification was taken back.", "The {side} took the modification back."
+    ),
+    "partnership.modification.countered": Topic(
+        "A modification was answered by another in its place.", "The {side} put its own modification in its place."
+    ),
+    "partnership.modification.reminded": Topic(
+        "A modification still waits for its answer.", "The modification was sent again as a reminder."
+    ),
+    "partnership.modification.expired": Topic(
+        "Nobody answered a modification in time.", "The modification expired without an answer."
+    ),
+    "partnership.team_changed": Topic(
+        "The other side changed the team that manages a partnership.", "The {side} changed its management team."
+    ),
+    "managers.added": Topic("Somebody joined one's own management team.", "The {side} added to its management team."),
+    "manager.removed": Topic(
+        "Somebody left one's own management team.", "The {side} took somebody off its management team."
+    ),
+    "partnership.ended": Topic("A partnership has ended.", "The {side} ended the partnership.", mutable=False),
+    "partnership.hidden": Topic("One's own side hid a partnership.", "The {side} took the partnership off its home."),
     "grant.connected": Topic(
         "A partner was connected to an account.", "The partner was connected to an account.", mutable=False
+    ),
+    "grant.disconnected": Topic(
+        "A partner was disconnected from an account.", "The partner was disconnected from an account.", mutable=False
     ),
     "invite.sent": Topic("Somebody was invited.", "The {side} sent an invite."),
     "invite.reminded": Topic("An invite still waits for its answer.", "The invite was sent again as a reminder."),
@@ -181,6 +306,15 @@ TOPICS: Final[Mapping[str, Topic]] = {
     "session.started": Topic("Somebody of the vendor's staff signed in.", "The {side} signed in.", mutable=False),
     "sign_in.link_requested": Topic("A sign-in link was asked for.", "A sign-in link was asked for.", mutable=False),
     "password.changed": Topic("A password was changed.", "The password was changed.", mutable=False),
+    "mail.failed": Topic("A mail could not be delivered.", "A mail about this could not be delivered."),
+    "webhook.created": Topic("A webhook was added.", "The {side} added a webhook.", mutable=False),
+    "webhook.updated": Topic("A webhook was changed.", "The {side} changed a webhook.", mutable=False),
+    "webhook.secret_rotated": Topic("A webhook got a new secret.", "The {side} rotated a secret.", mutable=False),
+    "webhook.deleted": Topic("A webhook was deleted.", "The {side} deleted a webhook."),
+    "webhook.test": Topic("A test, for the webhook that it was asked for.", "The {side} tested a webhook."),
+    "webhook.redelivered": Topic("A webhook's delivery is made again.", "The {side} asked for a delivery again."),
+    "webhook.replayed": Topic("A webhook hears again of what happened.", "The {side} asked for a replay."),
+    "webhook.disabled": Topic("A webhook did not work and was switched off.", "The webhook was switched off."),
 }
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final, TypedDict, Unpack
 
 import settings
-from domain import changes, companies, errors, inputs, policy, proposals
+from domain import changes, companies, errors, inputs, invites, policy
 from domain.policy import Permission
 from domain.seats import Seat
 from models.base import text_key
@@ -54,7 +54,7 @@ async def create(  # noqa: PLR0913  the input's fields
             partner_id=company.id,
             changes=changes.differences({}, {"name": company.name, "domain": company.domain, "licences": licences}),
         )
-        await proposals.send_invite(
+        await invites.send(
             c,
             InviteKind.PARTNER_ADMIN,
             email=admin,

@@ -1,17 +1,21 @@
-"""Partnerships: a partner and a client who work together; one begins as an offer (mission 1.1, 4.1)."""
+"""Partnerships: a partner and a client who work together: begun by an offer, ended by one side (mission 1.1, 4.7)."""
 
-from collections.abc import Collection
+import hashlib
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Required, TypedDict
+from typing import Final, Required, TypedDict
 
+from tortoise.connection import get_connection
 from tortoise.exceptions import IntegrityError
+from tortoise.expressions import F, Q
 
 import settings
-from domain import changes, errors, inputs, policy, proposals
-from domain.changes import Change
+from domain import changes, errors, grants, inputs, invites, moves, offers, policy, states
+from domain.changes import About, Change
 from domain.policy import Permission
 from domain.seats import Seat
+from models import sql
 from models.account import Account
 from models.base import text_key
 from models.client import Client
@@ -21,11 +25,9 @@ from models.enums import (
     ModificationKind,
     PartnershipStatus,
     ProposalKind,
-    ProposalStatus,
     Side,
     UserErrorCode,
 )
-from models.event import Event
 from models.partner import Partner, PartnerMember
 from models.partnership import AssignedContact, Partnership
 from models.proposal import Proposal, ProposalItem, new_proposal_id
@@ -38,6 +40,16 @@ class Terms(TypedDict, total=False):
     description: str | None
     region: str | None
     starts_on: date | None
+
+
+def checked(terms: Terms) -> Terms:
+    """Return the terms as they are kept, all of them; refuses INVALID a blank title and what is not text."""
+    return {
+        "title": inputs.required_line(terms["title"], "terms", "title"),
+        "description": inputs.text(terms.get("description"), "terms", "description"),
+        "region": inputs.line(terms.get("region"), "terms", "region"),
+        "starts_on": terms.get("starts_on"),
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,63 +93,135 @@ async def offer(  # noqa: PLR0913  the input's fields
     policy.require(Permission.PARTNERSHIP_OFFER, by=by)
     partner = await policy.find(Partner, partner_id, "partnerId", by=by)
     asked = await _asked(partner, client_id, email, client_name)
-    agreed = _checked(terms)
+    agreed = checked(terms)
     said = inputs.text(message, "message")
-    contacts = await _own_contacts(partner, contact_ids, by=by)
+    wanted = inputs.ids(contact_ids, "contactIds")
     accounts = await _accounts_of(asked, account_ids, by=by)
     async with changes.change(by=by) as c:
-        previous_id = await require_free(c, partner.id, client_id=asked.client_id, email=asked.email)
+        await states.lock_contacts(wanted)
+        contacts = await _own_contacts(partner, wanted, by=by)
+        previous_id = await offers.require_free(c, partner.id, client_id=asked.client_id, email=asked.email)
         try:
             partnership = await _begun(c, partner, asked, agreed, previous_id)
             proposal = await _proposed(c, partnership, asked, said)
         except IntegrityError:  # somebody else's, in the same moment
-            raise _already_proposed(asked.email) from None
+            raise offers.already_proposed(asked.email) from None
         await _lend(partnership, proposal, contacts)
         await _ask_for_accounts(proposal, accounts)
-        await proposals.announce(c, "offer", proposal, reason=said, differences=changes.differences({}, agreed))
+        await states.announce(c, "offer", proposal, reason=said, differences=changes.differences({}, agreed))
         if asked.email is not None:
             await _invite(c, proposal, asked.email)
     return partnership.id
 
 
-async def require_free(
-    c: Change, partner_id: str, *, client_id: str | None = None, email: str | None = None
-) -> str | None:
-    """Refuse ALREADY_PARTNERS or ALREADY_PROPOSED where a partner and a client, or an address, have something open.
+async def end(*, by: Seat, partnership_id: str, reason: str, confirmation: str) -> str:
+    """End a partnership at once, for a reason; `confirmation` is its preview's. Returns its id.
 
-    An offer whose time is over is not open: its end is announced first (mission 5.1a). Returns the partnership of the
-    two companies that ended last; null: none did.
+    The contacts go home, the accounts are disconnected, and all that is open is cancelled (mission 4.7). It leaves the
+    home of the side that ends it. Refuses NOT_FOUND, FORBIDDEN, REASON_REQUIRED, WRONG_STATE (not ACTIVE), and
+    STALE_CONFIRMATION where the consequences are not those of the preview any more.
     """
-    offers = Proposal.filter(kind=ProposalKind.PARTNERSHIP_OFFER, from_partner_id=partner_id)
-    to_them = offers.filter(email=email) if client_id is None else offers.filter(to_client_id=client_id)
-    await proposals.expire_stale(c, to_them)
-    if await to_them.filter(status=ProposalStatus.PENDING).exists():
-        raise _already_proposed(email)
-    if client_id is None:
-        return None
-    both = Partnership.filter(partner_id=partner_id, client_id=client_id)
-    if await both.filter(status=PartnershipStatus.ACTIVE).exists():
-        raise errors.Refusal(UserErrorCode.ALREADY_PARTNERS, "You are partners already.", "clientId")
-    ended = await both.filter(status=PartnershipStatus.ENDED).order_by("-ended_at", "-id").first()
-    return ended.id if ended else None
-
-
-async def bring_in(c: Change, partnership_id: str, client_id: str) -> None:
-    """Make a client the one that an offer to an e-mail address asks, and show it what has happened so far.
-
-    In the change that closes the offer's invite, after `proposals.close`. Refuses ALREADY_PARTNERS and
-    ALREADY_PROPOSED where the two companies have something open already.
-    """
-    partnership = await Partnership.get(id=partnership_id)
-    previous_id = await require_free(c, partnership.partner_id, client_id=client_id)
-    try:
-        await Partnership.filter(id=partnership_id).update(
-            client_id=client_id, previous_id=previous_id, changed_at=c.now
+    policy.require(Permission.PARTNERSHIP_END, by=by)
+    await policy.find(Partnership, partnership_id, "partnershipId", by=by)
+    why = inputs.text(reason, "reason")
+    if why is None:
+        raise errors.Refusal(UserErrorCode.REASON_REQUIRED, "Say why: the other side reads it.", "reason")
+    async with changes.change(by=by) as c:
+        partnership = await states.lock_partnership(partnership_id)
+        if confirmation != await confirmation_of(partnership.id, c):
+            message = "The consequences have changed. Look at them again."
+            raise errors.Refusal(UserErrorCode.STALE_CONFIRMATION, message, "confirmation")
+        hidden = {_HIDDEN[by.side]: True} if by.side in _HIDDEN else {}
+        await Partnership.filter(id=partnership.id).update(
+            status=moves.partnership_move("end").target,
+            ended_at=c.now,
+            ended_by=by.side,
+            end_reason=why,
+            changed_at=c.now,
+            version=F("version") + 1,
+            **hidden,
         )
-    except IntegrityError:
-        raise _already_proposed(None) from None
-    await Proposal.filter(id=partnership.offer_id).update(to_client_id=client_id)
-    await Event.filter(partnership_id=partnership_id).update(client_id=client_id)
+        await states.cancel(c, partnership.id)
+        await AssignedContact.filter(partnership_id=partnership.id, released_at__isnull=True).update(released_at=c.now)
+        c.event("partnership.ended", stream=partnership.id, subject=partnership.id, reason=why, **_about(partnership))
+        await grants.disconnect(c, partnership, reason=why)
+    return partnership_id
+
+
+async def hide(*, by: Seat, partnership_id: str) -> str:
+    """Take a partnership that is over off one's own side's home; return its id. Hidden already, nothing happens.
+
+    Refuses NOT_FOUND, FORBIDDEN, WRONG_STATE (OFFERED or ACTIVE).
+    """
+    policy.require(Permission.PARTNERSHIP_HIDE, by=by)
+    partnership = await policy.find(Partnership, partnership_id, "partnershipId", by=by)
+    async with changes.change(by=by) as c:
+        is_over = Q(status__in=_OVER) | Q(status=PartnershipStatus.OFFERED, expires_at__lte=c.now)
+        rows = Partnership.filter(is_over, id=partnership_id)
+        if await rows.filter(**{_HIDDEN[by.side]: False}).update(**{_HIDDEN[by.side]: True}):
+            c.event(
+                "partnership.hidden",
+                stream=partnership_id,
+                subject=partnership_id,
+                audience=states.ALONE[by.side],
+                **_about(partnership),
+            )
+        elif not await rows.exists():
+            message = "Only a partnership that is over can be hidden."
+            raise errors.Refusal(UserErrorCode.WRONG_STATE, message, "partnershipId")
+    return partnership_id
+
+
+_OVER: Final = [status for move in moves.PARTNERSHIP if move.verb == "hide" for status in move.sources]
+_HIDDEN: Final[Mapping[Side, str]] = {Side.PARTNER: "hidden_by_partner", Side.CLIENT: "hidden_by_client"}
+
+
+def _about(partnership: Partnership) -> About:
+    return {
+        "partnership_id": partnership.id,
+        "partner_id": partnership.partner_id,
+        "client_id": partnership.client_id,
+    }
+
+
+# ── what ending costs ──
+
+
+def _ids(table: str, condition: str) -> str:
+    """Name a partnership's rows of a table for which a condition holds."""
+    of_it = f"from {table} r_ where r_.partnership_id = {{t}}.id and {condition.replace('{t}', 'r_')}"
+    return f"coalesce((select {{joined}}x_.id{{end_joined}} from (select r_.id {of_it} order by r_.id) x_), '')"  # noqa: S608  words of this file
+
+
+# All that an end would undo, in one text: whoever confirms it has seen exactly this. `{t}` is the partnership.
+CONSEQUENCES: Final = " || '.' || ".join(
+    [
+        "{t}.id",
+        "{t}.version",
+        _ids("access_grant", "{t}.status <> 'DISCONNECTED'"),
+        _ids("assigned_contact", "{t}.assigned_at is not null and {t}.released_at is null"),
+        _ids("proposal", policy.PROPOSAL_IS_PENDING),
+    ]
+)
+
+
+def confirmation(consequences: str) -> str:
+    """Return what has to be sent back with an ending, by the text of `CONSEQUENCES`."""
+    return hashlib.sha256(consequences.encode()).hexdigest()
+
+
+async def confirmation_of(partnership_id: str, c: Change) -> str:
+    """Return what has to be sent back to end a partnership now, as its preview shows it."""
+    connection = get_connection("default")
+    [row] = await connection.execute_query_dict(
+        *sql.bind(
+            f"select {CONSEQUENCES} as consequences from partnership {{t}} where {{t}}.id = :id",  # noqa: S608  no values
+            {"id": partnership_id, "now": c.now},
+            changes.dialect(connection),
+            t="o_",
+        )
+    )
+    return confirmation(row["consequences"])
 
 
 # ── what is offered, to whom ──
@@ -164,17 +248,8 @@ async def _is_own(partner: Partner, address: str) -> bool:
     )
 
 
-def _checked(terms: Terms) -> Terms:
-    return {
-        "title": inputs.required_line(terms["title"], "terms", "title"),
-        "description": inputs.text(terms.get("description"), "terms", "description"),
-        "region": inputs.line(terms.get("region"), "terms", "region"),
-        "starts_on": terms.get("starts_on"),
-    }
-
-
-async def _own_contacts(partner: Partner, contact_ids: Collection[str] | None, *, by: Seat) -> list[Contact]:
-    contacts = await policy.find_all(Contact, inputs.ids(contact_ids, "contactIds"), "contactIds", by=by)
+async def _own_contacts(partner: Partner, contact_ids: Collection[str], *, by: Seat) -> list[Contact]:
+    contacts = await policy.find_all(Contact, contact_ids, "contactIds", by=by)
     if any(contact.partner_id != partner.id or contact.erased_at is not None for contact in contacts):
         raise errors.invalid("Each side lends only its own contacts.", "contactIds")
     return contacts
@@ -246,7 +321,7 @@ async def _ask_for_accounts(proposal: Proposal, accounts: Collection[Account]) -
 
 
 async def _invite(c: Change, proposal: Proposal, email: str) -> None:
-    await proposals.send_invite(
+    await invites.send(
         c,
         InviteKind.PARTNERSHIP,
         email=email,
@@ -261,8 +336,3 @@ async def _invite(c: Change, proposal: Proposal, email: str) -> None:
 
 def _open_until(c: Change) -> datetime:
     return c.now + settings.load().offer_open
-
-
-def _already_proposed(email: str | None) -> errors.Refusal:
-    message = "Your offer to them still waits for an answer."
-    return errors.Refusal(UserErrorCode.ALREADY_PROPOSED, message, "clientId" if email is None else "email")

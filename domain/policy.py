@@ -1,7 +1,7 @@
 """TABLE: who may do what, and which rows exist for whom. Reads, verbs and streams use the same rows of it.
 
-Row predicates are templates (see `models.sql`): `{t}` is the row, `:partner`, `:client` and `:user` are the seat's,
-`:now` is the moment of the request. A row for which the predicate is false does not exist for that seat: null,
+Row predicates are templates (see `models.sql`): `{t}` is the row, `:partner`, `:client`, `:user` and `:seat` are the
+seat's, `:now` is the moment of the request. A row for which the predicate is false does not exist for that seat: null,
 NOT_FOUND, absent from lists and counts.
 """
 
@@ -63,8 +63,64 @@ _LENT_TO_MY_CLIENT: Final = (
     " where p_.client_id = :client and " + _IS_LENT.replace("{t}", "l_") + "{end}"
 )
 
+
+def _is_lent_or_drafted(side: Side) -> str:
+    """What a side sees of the contacts that are lent: those in its own draft besides."""
+    return (
+        "({t}.released_at is null and ({t}.assigned_at is not null or exists (select 1 from proposal q_"
+        " where q_.id = {t}.proposal_id and (q_.status = 'PENDING' and q_.expires_at > :now"
+        f" or q_.status = 'DRAFT' and q_.proposed_by_side = '{side}'))))"
+    )
+
+
 # What is left of a row predicate below a row that the seat sees, and that implies the rest: a partnership's contacts.
-LENT_IN_A_VISIBLE_PARTNERSHIP: Final = "(" + _IS_LENT + ")"
+LENT_IN_A_VISIBLE_PARTNERSHIP: Final[Mapping[Side, str]] = {
+    Side.VENDOR: "(" + _IS_LENT + ")",
+    Side.PARTNER: _is_lent_or_drafted(Side.PARTNER),
+    Side.CLIENT: _is_lent_or_drafted(Side.CLIENT),
+}
+
+_OF_MY_PARTNERSHIP: Final = {
+    Side.PARTNER: "exists (select 1 from partnership p_ where p_.id = {t}.partnership_id and p_.partner_id = :partner)",
+    Side.CLIENT: "exists (select 1 from partnership p_ where p_.id = {t}.partnership_id and p_.client_id = :client)",
+}
+
+# A draft is its own side's for ever, however it ended; the others see what was sent.
+_PROPOSAL: Final[Mapping[Side, str]] = {
+    Side.VENDOR: "{t}.proposed_at is not null",
+    Side.PARTNER: (
+        "({t}.from_partner_id = :partner"
+        " or {t}.proposed_at is not null and ({t}.to_partner_id = :partner or {t}.partner_id = :partner))"
+    ),
+    Side.CLIENT: (
+        "({t}.from_client_id = :client or {t}.proposed_at is not null and ({t}.to_client_id = :client"
+        " or {t}.kind = 'INVITE' and {t}.decided_by_id = :user or {t}.account_id " + _MY_ACCOUNTS + "))"
+    ),
+}
+
+# What is left below an endpoint that the seat sees: to the vendor not even that a side did something for itself.
+DELIVERED_FROM_A_VISIBLE_ENDPOINT: Final[Mapping[Side, str]] = {
+    Side.VENDOR: (
+        "exists (select 1 from event v_ where v_.id = {t}.event_id"
+        " and v_.visible_to not in ('PARTNER_ALONE', 'CLIENT_ALONE'))"
+    ),
+    Side.PARTNER: EVERY_ROW,
+    Side.CLIENT: EVERY_ROW,
+}
+
+# Where programs hear of what happens is for those who answer for a company.
+_ENDPOINT: Final[Mapping[Side, str]] = {
+    Side.VENDOR: "{t}.deleted_at is null",
+    Side.PARTNER: (
+        "({t}.partner_id = :partner and {t}.deleted_at is null and exists (select 1 from partner_member p_"
+        " where p_.partner_id = {t}.partner_id and p_.user_id = :user and p_.role = 'ADMIN' and p_.removed_at is null))"
+    ),
+    Side.CLIENT: (
+        "({t}.client_id = :client and {t}.deleted_at is null and exists (select 1 from staff_member p_"
+        " join account a_ on a_.id = p_.account_id where a_.client_id = {t}.client_id and p_.user_id = :user"
+        " and p_.role = 'ACCOUNT_OWNER' and p_.removed_at is null))"
+    ),
+}
 
 # ── TABLE: which rows of a table a side sees ──
 
@@ -110,27 +166,21 @@ VISIBLE: Final[Mapping[str, Mapping[Side, str]]] = {
         Side.CLIENT: "{t}.client_id = :client",
     },
     "AssignedContact": {
-        Side.VENDOR: LENT_IN_A_VISIBLE_PARTNERSHIP,
-        Side.PARTNER: (
-            "(exists (select 1 from partnership p_ where p_.id = {t}.partnership_id and p_.partner_id = :partner)"
-            " and " + _IS_LENT + ")"
-        ),
-        Side.CLIENT: (
-            "(exists (select 1 from partnership p_ where p_.id = {t}.partnership_id and p_.client_id = :client)"
-            " and " + _IS_LENT + ")"
-        ),
+        Side.VENDOR: LENT_IN_A_VISIBLE_PARTNERSHIP[Side.VENDOR],
+        Side.PARTNER: f"({_OF_MY_PARTNERSHIP[Side.PARTNER]} and {LENT_IN_A_VISIBLE_PARTNERSHIP[Side.PARTNER]})",
+        Side.CLIENT: f"({_OF_MY_PARTNERSHIP[Side.CLIENT]} and {LENT_IN_A_VISIBLE_PARTNERSHIP[Side.CLIENT]})",
     },
-    # A draft is its own side's; the vendor sees what was sent.
-    "Proposal": {
-        Side.VENDOR: "{t}.status <> 'DRAFT'",
-        Side.PARTNER: (
-            "({t}.from_partner_id = :partner"
-            " or {t}.status <> 'DRAFT' and ({t}.to_partner_id = :partner or {t}.partner_id = :partner))"
-        ),
-        Side.CLIENT: (
-            "({t}.from_client_id = :client or {t}.status <> 'DRAFT' and ({t}.to_client_id = :client"
-            " or {t}.kind = 'INVITE' and {t}.decided_by_id = :user or {t}.account_id " + _MY_ACCOUNTS + "))"
-        ),
+    # Who manages a partnership is for the manager's own side alone, not even for the vendor (mission 4.5).
+    "PartnershipManager": {
+        Side.VENDOR: NO_ROW,
+        Side.PARTNER: f"({{t}}.side = 'PARTNER' and {{t}}.removed_at is null and {_OF_MY_PARTNERSHIP[Side.PARTNER]})",
+        Side.CLIENT: f"({{t}}.side = 'CLIENT' and {{t}}.removed_at is null and {_OF_MY_PARTNERSHIP[Side.CLIENT]})",
+    },
+    "Proposal": _PROPOSAL,
+    # Whoever sees what is asked sees what it consists of.
+    "ProposalItem": {
+        side: f"exists (select 1 from proposal i_ where i_.id = {{t}}.proposal_id and {seen.replace('{t}', 'i_')})"
+        for side, seen in _PROPOSAL.items()
     },
     "AccessGrant": {
         Side.VENDOR: EVERY_ROW,
@@ -138,9 +188,15 @@ VISIBLE: Final[Mapping[str, Mapping[Side, str]]] = {
         Side.CLIENT: "{t}.account_id " + _MY_ACCOUNTS,
     },
     "Event": {
-        Side.VENDOR: EVERY_ROW,
-        Side.PARTNER: "({t}.partner_id = :partner and {t}.visible_to in ('BOTH', 'PARTNER'))",
-        Side.CLIENT: "({t}.client_id = :client and {t}.visible_to in ('BOTH', 'CLIENT'))",
+        Side.VENDOR: "{t}.visible_to not in ('PARTNER_ALONE', 'CLIENT_ALONE')",
+        Side.PARTNER: "({t}.partner_id = :partner and {t}.visible_to in ('BOTH', 'PARTNER', 'PARTNER_ALONE'))",
+        Side.CLIENT: "({t}.client_id = :client and {t}.visible_to in ('BOTH', 'CLIENT', 'CLIENT_ALONE'))",
+    },
+    "WebhookEndpoint": _ENDPOINT,
+    "WebhookDelivery": {
+        side: "(exists (select 1 from webhook_endpoint e_ where e_.id = {t}.endpoint_id"
+        f" and {seen.replace('{t}', 'e_')}) and {DELIVERED_FROM_A_VISIBLE_ENDPOINT[side]})"
+        for side, seen in _ENDPOINT.items()
     },
     # Asked for by id. On the rows that name them, users show without a predicate: whoever sees a row sees its people.
     "User": {
@@ -154,6 +210,9 @@ VISIBLE: Final[Mapping[str, Mapping[Side, str]]] = {
             " where q_.removed_at is null and q_.account_id " + _MY_ACCOUNTS + "{end})"
         ),
     },
+    # What is addressed to a person's seat is that seat's, not the company's.
+    "Notice": dict.fromkeys(Side, "{t}.seat_id = :seat"),
+    "NoticePreference": dict.fromkeys(Side, "{t}.seat_id = :seat"),
     "Seat": dict.fromkeys(Side, "({t}.user_id = :user and {t}.ended_at is null)"),
     "Session": dict.fromkeys(Side, "({t}.user_id = :user and {t}.ended_at is null and {t}.expires_at > :now)"),
 }
@@ -182,6 +241,7 @@ class Permission(StrEnum):
     INVITE_REMIND = auto()
 
     # Of any kind; the kind's own permission follows.
+    PROPOSAL_SUBMIT = auto()
     PROPOSAL_ACCEPT = auto()
     PROPOSAL_DECLINE = auto()
     PROPOSAL_WITHDRAW = auto()
@@ -193,12 +253,38 @@ class Permission(StrEnum):
     OFFER_WITHDRAW = auto()
     OFFER_REMIND = auto()
 
+    MODIFICATION_DRAFT = auto()
+    MODIFICATION_SUBMIT = auto()
+    MODIFICATION_ACCEPT = auto()
+    MODIFICATION_DECLINE = auto()
+    MODIFICATION_WITHDRAW = auto()
+    MODIFICATION_COUNTER = auto()
+    MODIFICATION_REMIND = auto()
+    MANAGERS_ADD = auto()
+    MANAGER_REMOVE = auto()
+    PARTNERSHIP_END = auto()
+    PARTNERSHIP_HIDE = auto()
+
     PARTNER_CREATE = auto()
     PARTNER_UPDATE = auto()
     CLIENT_CREATE = auto()
     CLIENT_UPDATE = auto()
     CONTACT_CREATE = auto()
     CONTACT_UPDATE = auto()
+    CONTACT_ERASE = auto()
+
+    NOTICE_MARK_READ = auto()
+    NOTICES_MARK_READ = auto()
+    NOTICE_ACKNOWLEDGE = auto()
+    NOTICE_PREFERENCE_SET = auto()
+
+    WEBHOOK_CREATE = auto()
+    WEBHOOK_UPDATE = auto()
+    WEBHOOK_SECRET_ROTATE = auto()
+    WEBHOOK_DELETE = auto()
+    WEBHOOK_TEST = auto()
+    WEBHOOK_REDELIVER = auto()
+    WEBHOOK_REPLAY = auto()
 
 
 _ANYBODY: Final = frozenset({Role.PUBLIC})
@@ -206,6 +292,8 @@ _SIGNED_IN: Final = frozenset({Role.USER})
 _VENDOR: Final = frozenset({Role.ADMIN})
 _PARTNERS: Final = frozenset({Role.PARTNER})
 _OWNERS: Final = frozenset({Role.ACCOUNT_OWNER})
+_EITHER_SIDE: Final = frozenset({Role.PARTNER, Role.CLIENT})
+_IN_CHARGE: Final = frozenset({Role.ADMIN, Role.PARTNER_ADMIN, Role.ACCOUNT_OWNER})
 
 ALLOWED: Final[Mapping[Permission, frozenset[Role]]] = {
     Permission.SIGN_IN: _ANYBODY,
@@ -220,6 +308,7 @@ ALLOWED: Final[Mapping[Permission, frozenset[Role]]] = {
     Permission.INVITE_DECLINE: _ANYBODY,
     Permission.INVITE_WITHDRAW: _VENDOR | _PARTNERS,
     Permission.INVITE_REMIND: _VENDOR | _PARTNERS,
+    Permission.PROPOSAL_SUBMIT: _EITHER_SIDE,
     Permission.PROPOSAL_ACCEPT: _SIGNED_IN,
     Permission.PROPOSAL_DECLINE: _SIGNED_IN,
     Permission.PROPOSAL_WITHDRAW: _SIGNED_IN,
@@ -230,12 +319,36 @@ ALLOWED: Final[Mapping[Permission, frozenset[Role]]] = {
     Permission.OFFER_DECLINE: _OWNERS,
     Permission.OFFER_WITHDRAW: _PARTNERS,
     Permission.OFFER_REMIND: _PARTNERS,
+    Permission.MODIFICATION_DRAFT: _EITHER_SIDE,
+    Permission.MODIFICATION_SUBMIT: _EITHER_SIDE,
+    Permission.MODIFICATION_ACCEPT: _EITHER_SIDE,
+    Permission.MODIFICATION_DECLINE: _EITHER_SIDE,
+    Permission.MODIFICATION_WITHDRAW: _EITHER_SIDE,
+    Permission.MODIFICATION_COUNTER: _EITHER_SIDE,
+    Permission.MODIFICATION_REMIND: _EITHER_SIDE,
+    Permission.MANAGERS_ADD: _EITHER_SIDE,
+    Permission.MANAGER_REMOVE: _EITHER_SIDE,
+    # Adding needs two signatures, leaving needs one.
+    Permission.PARTNERSHIP_END: _IN_CHARGE,
+    Permission.PARTNERSHIP_HIDE: _EITHER_SIDE,
     Permission.PARTNER_CREATE: _VENDOR,
     Permission.PARTNER_UPDATE: _VENDOR | {Role.PARTNER_ADMIN},
     Permission.CLIENT_CREATE: _VENDOR,
     Permission.CLIENT_UPDATE: _VENDOR | _OWNERS,
     Permission.CONTACT_CREATE: _VENDOR | _PARTNERS | {Role.CLIENT},
     Permission.CONTACT_UPDATE: _VENDOR | _PARTNERS | {Role.CLIENT},
+    Permission.CONTACT_ERASE: _IN_CHARGE,
+    Permission.NOTICE_MARK_READ: _SIGNED_IN,
+    Permission.NOTICES_MARK_READ: _SIGNED_IN,
+    Permission.NOTICE_ACKNOWLEDGE: _SIGNED_IN,
+    Permission.NOTICE_PREFERENCE_SET: _SIGNED_IN,
+    Permission.WEBHOOK_CREATE: _IN_CHARGE,
+    Permission.WEBHOOK_UPDATE: _IN_CHARGE,
+    Permission.WEBHOOK_SECRET_ROTATE: _IN_CHARGE,
+    Permission.WEBHOOK_DELETE: _IN_CHARGE,
+    Permission.WEBHOOK_TEST: _IN_CHARGE,
+    Permission.WEBHOOK_REDELIVER: _IN_CHARGE,
+    Permission.WEBHOOK_REPLAY: _IN_CHARGE,
 }
 
 
@@ -282,7 +395,14 @@ async def find_all(model: type[MODEL], row_ids: Iterable[str], *path: str, by: S
     statement, values = sql.bind(
         f"select {{t}}.* from {model._meta.db_table} {{t}} where {{t}}.id {{within}}:ids{{end_within}}"
         f" and {VISIBLE[model.__name__][by.side]} order by {{t}}.id",
-        {"ids": wanted, "partner": by.partner_id, "client": by.client_id, "user": by.user_id, "now": clock.now()},
+        {
+            "ids": wanted,
+            "partner": by.partner_id,
+            "client": by.client_id,
+            "user": by.user_id,
+            "seat": by.id,
+            "now": clock.now(),
+        },
         sql.Dialect(connection.capabilities.dialect),
         t="o_",
     )

@@ -33,7 +33,7 @@ Value: TypeAlias = str | int | bool | dt.datetime | dt.date | None
 
 
 class UndeliverableError(Exception):
-    """No later attempt could succeed: the address is none."""
+    """No later attempt could succeed: the address is none, or was refused for good."""
 
 
 def one_line(value: object) -> object:

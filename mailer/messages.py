@@ -6,18 +6,21 @@ A mail that asks for an answer is sent only while the answer still counts: raise
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import Final, Protocol
+from urllib.parse import urlsplit
 
 import settings
 from domain import tokens
 from mailer import letters
 from mailer.letters import Letter
 from models.access_grant import AccessGrant
-from models.enums import AccessStatus, ProposalStatus
+from models.enums import AccessStatus, ModificationKind, ProposalStatus, Side
 from models.event import Event
 from models.link import Link
 from models.mail import Mail
 from models.partnership import AssignedContact, Partnership
-from models.proposal import Proposal
+from models.proposal import Proposal, ProposalItem
+from models.user import User
+from models.webhook import WebhookEndpoint
 
 
 class OutdatedError(Exception):
@@ -139,6 +142,121 @@ def _outcome(offer: Proposal, partnership: Partnership) -> dict[str, str | None]
     return {"partner": partnership.partner.name, "title": partnership.title, "asked": _asked(offer)}
 
 
+async def partnership_ended(mail: Mail, _: datetime) -> Letter:
+    """Tell the side that did not end it; where the vendor did, both."""
+    event = _event(mail)
+    partnership = await Partnership.get(id=event.partnership_id).select_related("partner", "client")
+    sides = {Side.PARTNER: _name(partnership.partner), Side.CLIENT: _name(partnership.client)}
+    return letters.compose(
+        mail,
+        url=_page(partnership),
+        quote=partnership.end_reason,
+        partner=sides[Side.PARTNER],
+        client=sides[Side.CLIENT],
+        title=partnership.title,
+        side=sides.get(partnership.ended_by or Side.VENDOR, settings.load().vendor_name),
+        ender=_name(await User.get_or_none(id=event.actor_id)),
+        ended_at=partnership.ended_at,
+    )
+
+
+# ── modifications ──
+
+
+async def modification_submitted(mail: Mail, now: datetime) -> Letter:
+    """Ask the other side's people to answer."""
+    return await _ask_to_modify(mail, now)
+
+
+async def modification_reminded(mail: Mail, now: datetime) -> Letter:
+    """Ask the same people once more."""
+    return await _ask_to_modify(mail, now)
+
+
+async def modification_countered(mail: Mail, now: datetime) -> Letter:
+    """Ask those whose own modification was superseded by this one, and tell its proposer so."""
+    return await _ask_to_modify(mail, now)
+
+
+async def modification_accepted(mail: Mail, _: datetime) -> Letter:
+    """Tell the proposer how much of it is in effect."""
+    modification, partnership = await _modification(mail)
+    items = ProposalItem.filter(proposal_id=modification.id)
+    return letters.compose(
+        mail,
+        quote=modification.comment,
+        comment=modification.comment,
+        items=await items.count(),
+        accepted=await items.filter(accepted=True).count(),
+        **_between(modification, partnership),
+    )
+
+
+async def modification_declined(mail: Mail, _: datetime) -> Letter:
+    """Tell the proposer, in the other side's words."""
+    modification, partnership = await _modification(mail)
+    comment = modification.comment
+    return letters.compose(mail, quote=comment, comment=comment, **_between(modification, partnership))
+
+
+async def modification_expired(mail: Mail, _: datetime) -> Letter:
+    """Tell the proposer that nobody answered."""
+    modification, partnership = await _modification(mail)
+    return letters.compose(mail, until=modification.expires_at, **_between(modification, partnership))
+
+
+async def modification_withdrawn_for_you(mail: Mail, _: datetime) -> Letter:
+    """Tell the proposer that somebody else of their side withdrew it."""
+    return letters.compose(mail, **_between(*await _modification(mail)))
+
+
+async def modification_withdrawn(mail: Mail, _: datetime) -> Letter:
+    """Tell whoever was asked."""
+    return letters.compose(mail, **_between(*await _modification(mail)))
+
+
+async def _ask_to_modify(mail: Mail, now: datetime) -> Letter:
+    modification, partnership = await _modification(mail)
+    _require_open(modification, now)
+    kinds = [item.kind for item in await ProposalItem.filter(proposal_id=modification.id, accepted__isnull=True)]
+    return letters.compose(
+        mail,
+        quote=modification.message,
+        partner=partnership.partner.name,
+        client=_name(partnership.client),
+        proposer=_name(modification.proposed_by),
+        proposed_at=modification.proposed_at,
+        adds=kinds.count(ModificationKind.ADD_CONTACT),
+        releases=kinds.count(ModificationKind.RELEASE_CONTACT),
+        accounts=kinds.count(ModificationKind.ADD_ACCOUNT),
+        terms=kinds.count(ModificationKind.CHANGE_TERMS),
+        until=modification.expires_at,
+        **_between(modification, partnership),
+    )
+
+
+async def _modification(mail: Mail) -> tuple[Proposal, Partnership]:
+    modification = await Proposal.get(id=_event(mail).proposal_id).select_related(
+        "proposed_by", "decided_by", "partnership", "partnership__partner", "partnership__client"
+    )
+    if modification.partnership is None:
+        raise LookupError(f"{modification.id} modifies no partnership")
+    return modification, modification.partnership
+
+
+def _between(modification: Proposal, partnership: Partnership) -> dict[str, str | None]:
+    """Tell who asks whom, where that is read of, and who decided."""
+    sides = [_name(partnership.partner), _name(partnership.client)]
+    asker, asked = sides if modification.proposed_by_side is Side.PARTNER else reversed(sides)
+    return {
+        "url": _page(partnership),
+        "title": partnership.title,
+        "asker": asker,
+        "asked": asked,
+        "decider": _name(modification.decided_by),
+    }
+
+
 # ── invites ──
 
 
@@ -221,6 +339,18 @@ async def password_changed(mail: Mail, _: datetime) -> Letter:
     return letters.compose(mail, at=_event(mail).at)
 
 
+# ── webhooks ──
+
+
+async def webhook_disabled(mail: Mail, _: datetime) -> Letter:
+    """Tell who answers for a company that its webhook is no more; of its address the host alone, which is no secret."""
+    event = _event(mail)
+    endpoint = await WebhookEndpoint.get(id=event.subject).select_related("partner", "client")
+    company = _name(endpoint.partner) or _name(endpoint.client) or settings.load().vendor_name
+    host = urlsplit(endpoint.url).hostname
+    return letters.compose(mail, endpoint=endpoint.id, host=host, company=company, at=event.at, reason=event.reason)
+
+
 # ── what mails have in common ──
 
 
@@ -267,6 +397,15 @@ MESSAGES: Final[Mapping[str, Message]] = {
     "partnership-expired": partnership_expired,
     "partnership-withdrawn": partnership_withdrawn,
     "partnership-withdrawn-for-you": partnership_withdrawn_for_you,
+    "partnership-ended": partnership_ended,
+    "modification-submitted": modification_submitted,
+    "modification-reminded": modification_reminded,
+    "modification-countered": modification_countered,
+    "modification-accepted": modification_accepted,
+    "modification-declined": modification_declined,
+    "modification-expired": modification_expired,
+    "modification-withdrawn": modification_withdrawn,
+    "modification-withdrawn-for-you": modification_withdrawn_for_you,
     "invite-sent": invite_sent,
     "invite-reminded": invite_reminded,
     "invite-accepted": invite_accepted,
@@ -274,4 +413,5 @@ MESSAGES: Final[Mapping[str, Message]] = {
     "invite-expired": invite_expired,
     "sign-in-link-requested": sign_in_link_requested,
     "password-changed": password_changed,
+    "webhook-disabled": webhook_disabled,
 }

@@ -1,21 +1,29 @@
-"""From committed events to what leaves the house: positions, and the mails that stand in the queue.
+"""From committed events to what leaves the house: positions, notices, and the queues of mails and webhooks.
 
 Writers give an event its place in its stream; its place among all streams is given here, after the commit, because a
 number that is drawn before the commit shows later events first. Whoever reads "after position n" misses nothing.
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 
 from tortoise import connections
 from tortoise.backends.base.client import BaseDBAsyncClient
 from tortoise.transactions import in_transaction
 
-from domain import changes
+from domain import changes, webhooks
 from models import sql
+from models.enums import NoticeUrgency
 from models.event import Event
 from models.mail import Mail
+from models.notice import Notice
+from models.webhook import WebhookDelivery
 from outbox import routes
+
+on_publish: list[Callable[[], None]] = []
+"""Called when events may have got their positions, here or in another process: whoever follows the log is woken."""
 
 BATCH = 2_000
 # PostgreSQL's channel on which processes hear that something was published. Nothing is said on it but that.
@@ -36,12 +44,36 @@ update event set pos = placed.pos from (
   ) ordered
 ) placed
 where event.id = placed.id and event.pos is null
-returning event.pos as pos
+returning event.pos as pos, event.topic as topic
 """
 
 
+# Which endpoints hear which of the events between two positions.
+HEARD = webhooks.heard("e.pos between :first and :last")
+
+
 @dataclass(frozen=True, slots=True)
-class _Found:
+class _Batch:
+    """Events that have just got their positions, `first` to `last`, and their topics."""
+
+    topics: frozenset[str]
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Addressed:
+    """What `routes.NOTICES_OF` finds for each notice."""
+
+    event_id: str
+    pos: int
+    seat_id: str
+    urgency: NoticeUrgency
+    proposal_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Mailed:
     """What `routes.MAILS` finds for each mail."""
 
     event_id: str
@@ -53,8 +85,11 @@ class _Found:
     link_id: str | None
 
 
+ROW = TypeVar("ROW", _Addressed, _Mailed)
+
+
 async def publish(now: datetime) -> int:
-    """Give every committed event its position, and queue its mails in the same transaction; return how many events.
+    """Give every committed event its position, notices, mails and deliveries in one transaction; return how many.
 
     Of several processes at once, one does it; the others leave without waiting. It does not stop before it has looked
     once more after its last commit, so that what the others came for is not left behind.
@@ -66,8 +101,15 @@ async def publish(now: datetime) -> int:
             break
         published += placed
     if published:
+        tell()
         await _tell_other_processes(connections.get("default"))
     return published
+
+
+def tell() -> None:
+    """Wake whoever follows the log in this process."""
+    for wake in on_publish:
+        wake()
 
 
 async def _publish_batch(now: datetime) -> int:
@@ -75,10 +117,14 @@ async def _publish_batch(now: datetime) -> int:
         if not await _is_alone(connection):
             return 0
         statement, values = sql.bind(PLACE, {"batch": BATCH}, changes.dialect(connection))
-        positions = [row["pos"] for row in await connection.execute_query_dict(statement, values)]
-        if positions:
-            await _queue_mails(connection, min(positions), max(positions), now)
-        return len(positions)
+        placed = await connection.execute_query_dict(statement, values)
+        if placed:
+            positions = [row["pos"] for row in placed]
+            batch = _Batch(frozenset(row["topic"] for row in placed), min(positions), max(positions))
+            await _give_notice(connection, batch, now)
+            await _queue_mails(connection, batch, now)
+            await _make_deliveries(connection, batch, now)
+        return len(placed)
 
 
 async def _is_alone(connection: BaseDBAsyncClient) -> bool:
@@ -89,9 +135,37 @@ async def _is_alone(connection: BaseDBAsyncClient) -> bool:
     return bool(row["alone"])
 
 
-async def _queue_mails(connection: BaseDBAsyncClient, first: int, last: int, now: datetime) -> None:
-    statement, values = sql.bind(routes.MAILS, {"first": first, "last": last}, changes.dialect(connection))
-    found = [_Found(**row) for row in await connection.execute_query_dict(statement, values)]
+async def _found(
+    row: type[ROW], finding: Mapping[str, tuple[str, ...]], batch: _Batch, connection: BaseDBAsyncClient
+) -> list[ROW]:
+    """Run what `routes` has for a batch's topics, if it has anything."""
+    statement = routes.statement(finding, batch.topics)
+    if not statement:
+        return []
+    values = {"first": batch.first, "last": batch.last}
+    rows = await connection.execute_query_dict(*sql.bind(statement, values, changes.dialect(connection)))
+    return [row(**each) for each in rows]
+
+
+async def _give_notice(connection: BaseDBAsyncClient, batch: _Batch, now: datetime) -> None:
+    found = await _found(_Addressed, routes.NOTICES_OF, batch, connection)
+    notices = [
+        Notice(
+            event_id=each.event_id,
+            pos=each.pos,
+            seat_id=each.seat_id,
+            urgency=NoticeUrgency(each.urgency),
+            proposal_id=each.proposal_id,
+            created_at=now,
+        )
+        for each in sorted(found, key=lambda each: (each.pos, each.urgency))
+    ]
+    # Two rules of one event may find the same seat: one notice, and what asks something before what only tells.
+    await Notice.bulk_create(notices, ignore_conflicts=True)
+
+
+async def _queue_mails(connection: BaseDBAsyncClient, batch: _Batch, now: datetime) -> None:
+    found = await _found(_Mailed, routes.MAILS, batch, connection)
     mails = [
         Mail(
             event_id=mail.event_id,
@@ -107,6 +181,20 @@ async def _queue_mails(connection: BaseDBAsyncClient, first: int, last: int, now
     ]
     # A rule may find a person twice, and two rules of one event the same person: one mail.
     await Mail.bulk_create(mails, ignore_conflicts=True)
+
+
+async def _make_deliveries(connection: BaseDBAsyncClient, batch: _Batch, now: datetime) -> None:
+    dialect = changes.dialect(connection)
+    between = {"first": batch.first, "last": batch.last}
+    statement, values = sql.bind(HEARD, between, dialect, chosen=webhooks.CHOSEN[dialect])
+    found = await connection.execute_query_dict(statement, values)
+    await WebhookDelivery.bulk_create(
+        [
+            webhooks.new_delivery(row["endpoint_id"], row["event_id"], now)
+            for row in sorted(found, key=lambda row: int(row["pos"]))
+        ],
+        ignore_conflicts=True,
+    )
 
 
 async def _tell_other_processes(connection: BaseDBAsyncClient) -> None:

@@ -1,4 +1,4 @@
-"""The loops that carry events on: relay, clock and mails. One process serves and works; more may do the same.
+"""The loops that carry events on: relay, clock, mails, webhooks. One process serves and works; more may do the same.
 
 Every wake-up is only a hint, and a poll stands behind it: whatever was missed, because a process died or the database
 was away, is found a second after both are back.
@@ -21,11 +21,11 @@ from tortoise.queryset import QuerySet
 from tortoise.transactions import in_transaction
 
 from domain import changes, clock
-from mailer import letters, maildir, messages
+from mailer import letters, maildir, messages, smtp
 from models import database, sql
-from models.enums import MailStatus
+from models.enums import Audience, MailStatus, Side
 from models.mail import Mail
-from outbox import due, relay
+from outbox import due, relay, webhooks
 from settings import Settings
 
 POLL = 1.0
@@ -33,6 +33,8 @@ SWEEP = 5.0
 # A delivery that takes longer has failed; its row is another slot's to take once the lease is over.
 LONGEST_DELIVERY = 30.0
 LEASE = timedelta(seconds=60)
+# Webhooks under way at once, in one process: most wait for somebody else's server.
+WEBHOOK_SLOTS = 16
 # How long stopping waits for deliveries under way.
 GRACE = 5.0
 # Seconds before a loop that failed goes on; the last one from then on.
@@ -76,11 +78,6 @@ class Claim:
     attempts: int
 
 
-def delivery(settings: Settings) -> Callable[[letters.Letter], Awaitable[None]]:
-    """Choose how mails leave: into the Maildir."""
-    return partial(maildir.deliver, folder=settings.data_dir / "mail")
-
-
 class Worker:
     """What a process does besides answering.
 
@@ -88,7 +85,11 @@ class Worker:
     """
 
     def __init__(self, settings: Settings, *, slots: int = 4) -> None:
-        self._deliver = delivery(settings)
+        self._webhooks = webhooks.Sender(allow_private=settings.webhook_allow_private)
+        self._smtp = smtp.Server(settings.smtp_url.get_secret_value()) if settings.smtp_url else None
+        self._deliver: Callable[[letters.Letter], Awaitable[None]] = (
+            self._smtp.deliver if self._smtp else partial(maildir.deliver, folder=settings.data_dir / "mail")
+        )
         self._database = database.url_for(settings.database_url, settings.data_dir)
         self._slots = slots
         self._tasks: list[asyncio.Task[None]] = []
@@ -96,10 +97,11 @@ class Worker:
         self._stopping = asyncio.Event()
         self._committed = asyncio.Event()
         self._queued = asyncio.Event()
+        self._heard = asyncio.Event()
 
     async def start(self) -> None:
         """Begin, and return; whether the database can be reached yet or not."""
-        loops = [self._relay, self._sweep, *[self._slot] * self._slots]
+        loops = [self._relay, self._sweep, *[self._slot] * self._slots, *[self._webhook_slot] * WEBHOOK_SLOTS]
         self._tasks = [asyncio.create_task(self._repeat(step)) for step in loops]
         if database.dialect(self._database) is sql.Dialect.POSTGRES:
             self._listener = asyncio.create_task(self._repeat(self._listen))
@@ -109,7 +111,7 @@ class Worker:
         """End: what is being delivered is finished and marked; what takes too long is left to its lease."""
         if self._committed.set in changes.on_commit:
             changes.on_commit.remove(self._committed.set)
-        for wake in (self._stopping, self._committed, self._queued):
+        for wake in (self._stopping, self._committed, self._queued, self._heard):
             wake.set()
         if self._listener:
             self._listener.cancel()
@@ -121,11 +123,20 @@ class Worker:
             for task in ending:
                 task.cancel()
             await asyncio.gather(*ending, return_exceptions=True)
+            await self._hang_up()
 
     async def drain(self) -> None:
         """Do everything that is due at this moment, in this task, and return. What fails waits for its next attempt."""
-        while await due.sweep(clock.now()) or await relay.publish(clock.now()) or await self._send_one():
-            pass
+        try:
+            while (
+                await due.sweep(clock.now())
+                or await relay.publish(clock.now())
+                or await self._send_one()
+                or await self._webhooks.send_one()
+            ):
+                pass
+        finally:
+            await self._hang_up()
 
     # ── loops ──
 
@@ -152,6 +163,8 @@ class Worker:
         await relay.publish(clock.now())
         if await _due_mails(clock.now()).exists():
             self._queued.set()
+        if await webhooks.is_any_due(clock.now()):
+            self._heard.set()
         await _wait(self._committed, POLL)
 
     async def _sweep(self) -> None:
@@ -161,7 +174,15 @@ class Worker:
     async def _slot(self) -> None:
         self._queued.clear()
         if not await self._send_one():
+            await self._hang_up()
             await self._queued.wait()
+
+    async def _webhook_slot(self) -> None:
+        self._heard.clear()
+        if await self._webhooks.send_one():
+            self._heard.set()  # where there was one, there may be more
+        else:
+            await self._heard.wait()
 
     async def _listen(self) -> None:
         """Hear of what other processes publish; returns when the connection is lost, to be made anew."""
@@ -169,11 +190,16 @@ class Worker:
         connection = await asyncpg.connect(database.dsn(self._database), timeout=LONGEST_DELIVERY)
         try:
             connection.add_termination_listener(lambda _: lost.set())
-            await connection.add_listener(relay.CHANNEL, lambda *_: self._queued.set())
-            self._queued.set()  # for what was said while nobody listened
+            await connection.add_listener(relay.CHANNEL, lambda *_: self._wake())
+            self._wake()  # for what was said while nobody listened
             await lost.wait()
         finally:
             connection.terminate()
+
+    def _wake(self) -> None:
+        self._queued.set()
+        self._heard.set()
+        relay.tell()
 
     # ── one mail ──
 
@@ -196,6 +222,11 @@ class Worker:
         except Exception as error:  # noqa: BLE001  whatever it was, it is kept with the mail, which is tried again
             return error
         return None
+
+    async def _hang_up(self) -> None:
+        """Keep no connection to the mail server while there is nothing to send."""
+        if self._smtp:
+            await self._smtp.close()
 
 
 class ExhaustedError(Exception):
@@ -229,13 +260,16 @@ async def _claim(now: datetime) -> Claim | None:
 async def _mark(claim: Claim, error: Exception | None, now: datetime) -> None:
     """Write what came of an attempt, unless the lease ran out and the mail is somebody else's by now."""
     status, due_at = _outcome(claim, error, now)
-    marked = await Mail.filter(id=claim.id, status=MailStatus.QUEUED, attempts=claim.attempts).update(
-        status=status,
-        due_at=due_at,
-        lease_until=None,
-        sent_at=now if status is MailStatus.SENT else None,
-        last_error=error and f"{type(error).__name__}: {error}"[:LONGEST_ERROR],
-    )
+    async with changes.change(by=None) as c:
+        marked = await Mail.filter(id=claim.id, status=MailStatus.QUEUED, attempts=claim.attempts).update(
+            status=status,
+            due_at=due_at,
+            lease_until=None,
+            sent_at=now if status is MailStatus.SENT else None,
+            last_error=error and f"{type(error).__name__}: {error}"[:LONGEST_ERROR],
+        )
+        if marked and status is MailStatus.FAILED:
+            await _tell_who_asked(c, claim)
     # The error's words, which may hold an address, stay in the row.
     log.info(
         "mail.attempted",
@@ -244,6 +278,29 @@ async def _mark(claim: Claim, error: Exception | None, now: datetime) -> None:
         attempt=claim.attempts,
         status=status if marked else "TAKEN_OVER",
         error=error and type(error).__name__,
+    )
+
+
+async def _tell_who_asked(c: changes.Change, claim: Claim) -> None:
+    """Record that a mail has failed, beside what it told of, for the side that brought it about; else for the vendor.
+
+    Nobody reads of it who may not read what the mail told of.
+    """
+    mail = await Mail.get(id=claim.id).select_related("event", "event__proposal")
+    told = mail.event
+    if told is None:
+        return
+    asked = told.side or (told.proposal.proposed_by_side if told.proposal else Side.VENDOR)
+    c.event(
+        "mail.failed",
+        stream=told.stream,
+        subject=told.subject,
+        audience=Audience(asked) if told.visible_to is Audience.BOTH else told.visible_to,
+        partnership_id=told.partnership_id,
+        account_id=told.account_id,
+        proposal_id=told.proposal_id,
+        partner_id=told.partner_id,
+        client_id=told.client_id,
     )
 
 

@@ -3,7 +3,8 @@
 The function is plain Python, kept in `Plan.source` for whoever debugs. It runs the statements level by level (the lists
 of one level side by side), and builds nested dicts from the rows by comprehension: no object is made on the way. Its
 names: `Q` a statement's text, `K` the ids of the rows above, `R` its rows, `G` those by the row above, `S` those that
-the page shows, `T` the counts, `E` rows by id, `W` ids by type, `A` what a Python function answered, `C` constants.
+the page shows, `T` the counts, `E` by id what builds an object and its row, `W` ids by type, `A` what a Python function
+answered, `C` constants.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -45,6 +46,8 @@ from resolvers.statements import Statement, over
 
 MAX_ROWS: Final = 10_000
 MAX_ENTITIES: Final = 100
+# What a subscription reads at once.
+FEED_ROWS: Final = 50
 # A plan's function takes Python longer than its size says; and SQLite joins 64 tables at most.
 MAX_STATEMENTS: Final = 500
 MAX_JOINS: Final = 60
@@ -59,24 +62,31 @@ SEAT_PARAMETERS: Final = {
     "session": "s.seat.session_id",
     "token": "s.seat.token_hash",
     "seat_version": "s.seat.version",
-    "now": "s.now",
+    "now": "now",
     "vendor": "s.vendor",
 }
 
+
+# The moment, as the database takes it.
+_NOW: Final = {Dialect.POSTGRES: "now = s.now", Dialect.SQLITE: "now = T(s.now)"}
 
 Run = Callable[[object, object, Mapping[str, object], Mapping[str, object]], Awaitable[object]]
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A compiled selection: `await run(reads, reader, variables, given)` answers the data.
+    """A compiled selection: `await run(reads, caller, variables, given)` answers the data.
 
-    `given` is what a verb handed to its payload. `denies`: fields in it are denied, and to be settled.
+    `given` is what a verb handed to its payload. `denies`: fields in it are denied, and to be settled. `binds`: the
+    parameters of the seat on whose values the answer depends, besides its side and roles, for which the plan was made.
+    `snapshot`: its statements are to see the same moment.
     """
 
     run: Run
     source: str
     denies: bool
+    binds: frozenset[str]
+    snapshot: bool
 
     @property
     def size(self) -> int:
@@ -86,12 +96,21 @@ class Plan:
 
 @dataclass(frozen=True)
 class Place:
-    """Where an object comes from: its statement, the alias and the code of its row, and whether it may be absent."""
+    """Where an object comes from: its statement, the alias and the code of its row, and whether it may be absent.
+
+    `among`: the conditions that tell the rows of its kind, where several kinds share the list.
+    """
 
     statement: Statement
     alias: str
     row: str
     optional: bool = False
+    among: tuple[str, ...] = ()
+
+    @property
+    def rows(self) -> str:
+        """The code that goes over the rows with such an object."""
+        return f"for {self.row} in {self.statement.shown}" + "".join(f" if {condition}" for condition in self.among)
 
     def value(self, sql: str) -> str:
         """The code of an expression's value in the row."""
@@ -158,6 +177,8 @@ class _Compiler:
     estimates: dict[int, int] = field(default_factory=dict)
     rows: int = 0
     denies: bool = False
+    binds: set[str] = field(default_factory=set)
+    snapshot: bool = False
     needs_session: bool = False
     count: int = 0
 
@@ -169,12 +190,12 @@ class _Compiler:
         if self.rows > MAX_ROWS:
             message = f"The operation asks for up to {self.rows} rows; {MAX_ROWS} is the limit."
             raise refused(ErrorCode.LIMIT_EXCEEDED, message, self.operation.node)
-        lines = ["async def run(db, s, v, g):", *self.preludes, *self.fetches(), *self.builders]
+        lines = ["async def run(db, s, v, g):", _NOW[self.dialect], *self.preludes, *self.fetches(), *self.builders]
         source = "\n    ".join([*lines, f"return {answer}"]) + "\n"
         names = {**runtime.NAMES, **self.names}
         # What callers wrote stands in it as literals only: response keys, which are names, by `repr`.
         exec(compile(source, f"<plan of {self.operation.name or 'a nameless operation'}>", "exec"), names)  # noqa: S102
-        return Plan(cast("Run", names["run"]), source, self.denies)
+        return Plan(cast("Run", names["run"]), source, self.denies, frozenset(self.binds), self.snapshot)
 
     def fetches(self) -> list[str]:
         """The statements by level, those of a level side by side; behind each level what the next one needs."""
@@ -188,7 +209,7 @@ class _Compiler:
                 lines += self.check(here)
             lines += [line for statement in here for line in self.after.get(statement.number, [])]
         if not self.statements and self.needs_session:
-            lines += ["await s.check()"]
+            lines += ["await prove(db, s)"]
         return lines
 
     def fetch(self, statements: list[Statement]) -> list[str]:
@@ -198,6 +219,7 @@ class _Compiler:
             text, parameters = number(statement.sql, self.dialect)
             self.names[f"Q{statement.number}"] = text
             codes = [statement.parameters.get(p) or SEAT_PARAMETERS[p] for p in parameters]
+            self.binds.update(set(parameters) - set(statement.parameters))
             asked.append((f"R{statement.number}", ", ".join([f"Q{statement.number}", *codes]), _keys(statement)))
         if self.dialect is Dialect.SQLITE:
             return [f"{rows} = db.fetch({call}){_unless(keys, '()')}" for rows, call, keys in asked]
@@ -208,9 +230,9 @@ class _Compiler:
 
     def check(self, starting: list[Statement]) -> list[str]:
         """No row at all may mean that the session ended: then the seat is looked up again."""
-        if self.side is None:
+        if not any(statement.proves_session for statement in starting):
             return []
-        return [f"if not ({' or '.join(f'R{s.number}' for s in starting)}): await s.check()"]
+        return [f"if not ({' or '.join(f'R{s.number}' for s in starting)}): await prove(db, s)"]
 
     # ── objects ──
 
@@ -259,6 +281,8 @@ class _Compiler:
                 return self.projected(spot.declared.type, spot.sets, code)
             case sources.One():
                 return self.one(source, spot)
+            case sources.Inverse():
+                return self.inverse(source, spot)
             case sources.Either():
                 return self.either(source, spot)
             case sources.Reference():
@@ -279,6 +303,10 @@ class _Compiler:
                 return self.projected(spot.declared.type, spot.sets, f"g.get({python_name(spot.declared)!r})")
             case sources.GivenRow():
                 return self.starting_row(spot, f"g.get({python_name(spot.declared)!r})")
+            case sources.Head():
+                return self.head(source)
+            case sources.Feed():
+                return self.feed(source, spot)
             case sources.Verb():
                 raise TypeError("A mutation is called, not read.")
 
@@ -312,6 +340,8 @@ class _Compiler:
             place.value(over(i, self.dialect, t=place.alias) if "{" in i else f"{place.alias}.{i}")
             for i in source.inputs
         ]
+        if source.seat:
+            self.binds.add("seat")
         return f"{self.constant(source.function)}({', '.join([*(['s'] if source.seat else []), *inputs])})"
 
     def converted(self, declared: GraphQLField, code: str) -> str:
@@ -358,19 +388,31 @@ class _Compiler:
         required = bool(is_non_null_type(spot.declared.type))
         loose = not required or place.optional or place.statement.total
         seen = None if required or table.on_rows else self.visible(table)
-        joined = self.join(place, table, f"{place.alias}.{source.column}", seen, loose=loose)
+        joined = self.join(place, table, f"{{t}}.id = {place.alias}.{source.column}", seen, loose=loose)
         code = self.row_of(of, spot.nodes, joined)
-        return code if required else f"(None if {joined.value(f'{joined.alias}.id')} is None else {code})"
+        return code if required else self.if_there(joined, code)
 
-    def join(self, place: Place, table: sources.Table, key: str, seen: str | None, *, loose: bool) -> Place:
-        """Join the row with an id, where a condition holds. The same row met again is joined once."""
-        conditions = [f"{{j}}.id = {key}", *([over(seen, self.dialect, t="{j}")] if seen else [])]
+    def inverse(self, source: sources.Inverse, spot: Spot) -> str:
+        """The row that names this one, joined; null where it is not there for this seat."""
+        of, place = get_named_type(spot.declared.type), spot.place
+        table = table_of(of)
+        on = source.join.replace("{p}", f"{place.alias}.id")
+        joined = self.join(place, table, on, self.visible(table), loose=True)
+        return self.if_there(joined, self.row_of(of, spot.nodes, joined))
+
+    def if_there(self, joined: Place, code: str) -> str:
+        """The code of a joined row's object; null where there is no such row."""
+        return f"(None if {joined.value(f'{joined.alias}.id')} is None else {code})"
+
+    def join(self, place: Place, table: sources.Table, on: str, seen: str | None, *, loose: bool) -> Place:
+        """Join the one row `{t}` for which a condition holds, if it is seen. The same row met again is joined once."""
+        conditions = [over(condition, self.dialect, t="{j}") for condition in (on, seen) if condition]
         template = f"{'left join' if loose else 'join'} {table.name} {{j}} on {' and '.join(conditions)}"
         alias = place.statement.joins.setdefault(template, f"j{self.next()}")
         if len(place.statement.joins) > MAX_JOINS:
             message = f"The operation reads over {MAX_JOINS} different objects beside those of one list."
             raise refused(ErrorCode.LIMIT_EXCEEDED, message, self.operation.node)
-        return Place(place.statement, alias, place.row, optional=loose)
+        return Place(place.statement, alias, place.row, optional=loose, among=place.among)
 
     def row_of(self, of: GraphQLNamedType, nodes: list[FieldNode], place: Place) -> str:
         """The object of a row: of a type, or of one of the kinds that share the table."""
@@ -379,14 +421,15 @@ class _Compiler:
             inner = cast("GraphQLObjectType", of)
             return self.dict_of(inner, self.selector.selected(inner, sets(nodes)), place)
         column = place.value(f"{place.alias}.{kinds.column}")
-        loose = Place(place.statement, place.alias, place.row, optional=True)
         branches: dict[str, list[str]] = {}
         for value, type_name in kinds.types.items():
-            code = self.row_of(self.operation.schema.type_map[type_name], nodes, loose)
+            of_kind = Place(
+                place.statement, place.alias, place.row, optional=True, among=(*place.among, f"{column} == {value!r}")
+            )
+            code = self.row_of(self.operation.schema.type_map[type_name], nodes, of_kind)
             branches.setdefault(code, []).append(value)
-        *first, (last, _) = branches.items()
-        chain = "".join(f"{code} if {column} in {tuple(values)!r} else " for code, values in first)
-        return f"({chain}{last})"
+        chain = "".join(f"{code} if {column} in {tuple(values)!r} else " for code, values in branches.items())
+        return f"({chain}unknown({column}))"
 
     def either(self, source: sources.Either, spot: Spot) -> str:
         """A union: the first of the foreign keys that names a row."""
@@ -395,7 +438,7 @@ class _Compiler:
             of = self.operation.schema.type_map[type_name]
             table = table_of(of)
             seen = None if is_non_null_type(spot.declared.type) else self.visible(table)
-            joined = self.join(place, table, f"{place.alias}.{column}", seen, loose=True)
+            joined = self.join(place, table, f"{{t}}.id = {place.alias}.{column}", seen, loose=True)
             inner = self.row_of(of, spot.nodes, joined)
             code = f"({inner} if {joined.value(f'{joined.alias}.id')} is not None else {code})"
         return code
@@ -419,7 +462,7 @@ class _Compiler:
         place = spot.place
         place.statement.is_above = True
         statement = self.statement(of, place.statement.level + 1)
-        self.bind_keys(statement, f"keys({self.key(spot)} for {place.row} in {place.statement.shown})")
+        self.bind_keys(statement, f"keys({self.key(spot)} {place.rows})")
         return statement
 
     def bind_keys(self, statement: Statement, code: str) -> None:
@@ -469,7 +512,7 @@ class _Compiler:
         statement.parameters["wanted"] = code
         row = f"r{statement.number}"
         item = self.row_of(of, spot.nodes, Place(statement, statement.alias, row))
-        return f"next(({item} for {row} in R{statement.number}), None)"
+        return self.first(statement, item)
 
     def own(self, source: sources.Own, spot: Spot) -> str:
         """The seat's own row. Where nothing of the row itself is asked for, it costs no statement."""
@@ -484,7 +527,45 @@ class _Compiler:
         if not statement.columns:
             self.statements.remove(statement)
             return code
-        return f"next(({code} for {row} in R{statement.number}), None)"
+        return self.first(statement, code)
+
+    def first(self, statement: Statement, code: str) -> str:
+        """The code of what a statement's only row makes; null where it has none."""
+        n = statement.number
+        self.after[n] = [f"r{n} = R{n}[0] if R{n} else None"]
+        return f"(None if r{n} is None else {code})"
+
+    def head(self, source: sources.Head) -> str:
+        """The head of what the seat sees of the log: how much else happens is not told.
+
+        Nobody misses what comes between it and what else is read: there is nothing between.
+        """
+        self.snapshot = True
+        statement = self.starting(self.operation.schema.type_map[source.of])
+        seen = self.visible(statement.table).replace("{t}", "h_")
+        statement.conditions.append(f"{{t}}.pos = (select max(h_.pos) from {statement.table.name} h_ where {seen})")
+        row, convert = f"r{statement.number}", self.constant(source.convert)
+        position = Place(statement, statement.alias, row).value(f"{statement.alias}.pos")
+        return f"{convert}(next(({position} for {row} in R{statement.number}), 0))"
+
+    def feed(self, source: sources.Feed, spot: Spot) -> str:
+        """The rows beyond the position `after`, in their order: of each its position and its object."""
+        of = get_named_type(spot.declared.type)
+        statement = self.statement(of, 0)
+        statement.conditions += [
+            f"{{t}}.{source.key} = :subject",
+            "{t}.pos > :after",
+            self.visible(statement.table),
+        ]
+        statement.parameters |= {"subject": "g['subject']", "after": "g['after']"}
+        statement.order = (sources.Order("{t}.pos"),)
+        statement.limit = FEED_ROWS
+        self.estimate(statement, FEED_ROWS, None)
+        n, row = statement.number, f"r{statement.number}"
+        self.after[n] = [f"S{n} = R{n}"]
+        place = Place(statement, statement.alias, row)
+        item = self.row_of(of, spot.nodes, place)
+        return f"[({place.value(f'{statement.alias}.pos')}, {item}) for {row} in R{n}]"
 
     def entities(self, source: sources.Entities, spot: Spot) -> str:
         """Any objects by their ids; each type's visibility holds, whatever is selected."""
@@ -507,7 +588,7 @@ class _Compiler:
         place = spot.place
         key = place.value(f"{place.alias}.{source.column}")
         place.statement.is_above = True
-        ids = f"keys({key} for {place.row} in {place.statement.shown})"
+        ids = f"keys({key} {place.rows})"
         most = self.estimates.get(place.statement.number, 1)
         level = place.statement.level + 1
         entity = self.entity(get_named_type(spot.declared.type), spot.nodes, ids, level=level, most=most)
@@ -516,8 +597,7 @@ class _Compiler:
     def entity(self, of: GraphQLNamedType, nodes: list[FieldNode], ids: str, *, level: int, most: int) -> str:
         """Define the function from an id to its object; its name. One statement a type, run where it is asked for."""
         n = self.next()
-        self.before.setdefault(level, []).append(f"W{n} = by_prefix({ids})")
-        lines = [f"def entity{n}(id):"]
+        self.before.setdefault(level, []).extend([f"W{n} = by_prefix({ids})", f"E{n} = {{}}"])
         for type_ in self.types_with_rows(of):
             statement = self.statement(type_, level)
             statement.by_id = True
@@ -525,13 +605,16 @@ class _Compiler:
             statement.proves_session = level == 0
             statement.conditions.append(self.visible(statement.table))
             self.bind_keys(statement, f"W{n}.get({statement.table.prefix!r}, ())")
-            row = f"r{statement.number}"
+            rows, row, build = f"R{statement.number}", f"r{statement.number}", f"build{statement.number}"
             place = Place(statement, statement.alias, row)
             code = self.row_of(type_, nodes, place)
             key = place.value(f"{statement.alias}.id")
-            self.after[statement.number] = [f"E{statement.number} = {{{key}: {row} for {row} in R{statement.number}}}"]
-            lines += [f"    {row} = E{statement.number}.get(id)", f"    if {row} is not None: return {code}"]
-        self.builders += lines
+            self.after[statement.number] = [
+                f"if {rows}:",
+                f"    def {build}({row}): return {code}",
+                f"    E{n}.update({{{key}: ({build}, {row}) for {row} in {rows}}})",
+            ]
+        self.builders += [f"def entity{n}(id):", f"    build, row = E{n}.get(id, NO_ENTITY)", "    return build(row)"]
         return f"entity{n}"
 
     def types_with_rows(self, of: GraphQLNamedType) -> list[GraphQLObjectType]:
@@ -553,6 +636,7 @@ class _Compiler:
     def called(self, function: object, arguments: str) -> str:
         """Call a function before anything is read; the name of its answer."""
         name = self.constant(function)
+        self.binds.add("session")
         self.preludes.append(f"A{name} = await {name}(s, {arguments})")
         return f"A{name}"
 
@@ -603,7 +687,7 @@ class _PageCompiler:
         if hangs and self.source.join is not None:
             statement.conditions.append(self.source.join)
         below = self.source.below if hangs else None
-        statement.conditions.append(below or compiler.visible(statement.table))
+        statement.conditions.append(compiler.sided(below) if below else compiler.visible(statement.table))
         if self.source.where is not None:
             statement.conditions.append(compiler.sided(self.source.where))
         for name, condition in self.source.filters.items():

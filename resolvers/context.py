@@ -1,14 +1,13 @@
 """Who asks, from where, when: what a request brings to a plan and to a verb."""
 
 import datetime as dt
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import settings
 from domain.seats import Seat
 from models.enums import Role, Side
-from models.sql import ADAPT, Dialect
 
 NOBODY = frozenset({Role.PUBLIC})
 
@@ -18,28 +17,16 @@ class Caller(NamedTuple):
 
     seat: Seat | None
     now: dt.datetime
-    ip: str | None
-    user_agent: str | None
-    request_id: str
+    ip: str | None = None
+    user_agent: str | None = None
     idempotency_key: str | None = None
 
-
-class SeatChangedError(Exception):
-    """Nothing was read: the session has ended, or the seat is not what it was when the plan was chosen."""
-
-
-@dataclass(slots=True)
-class Reader:
-    """What a plan binds: the seat, if there is one, and the moment, as the database takes it."""
-
-    seat: Seat | None
-    now: object
-    ip: str | None
-    prove: Callable[["Reader"], Awaitable[None]]
-
-    async def check(self) -> None:
-        """See whether the seat is still what it was; called where nothing at all was found."""
-        await self.prove(self)
+    @property
+    def signed_in(self) -> Seat:
+        """The seat, where the engine lets nobody in without one."""
+        if self.seat is None:
+            raise TypeError("Nobody is signed in.")
+        return self.seat
 
     @property
     def side(self) -> Side | None:
@@ -67,9 +54,8 @@ class Reader:
         return settings.load().vendor_name
 
 
-def reader(caller: Caller, dialect: Dialect, prove: Callable[[Reader], Awaitable[None]]) -> Reader:
-    """The caller as plans see it. `prove` raises SeatChangedError where the seat is not what it was any more."""
-    return Reader(caller.seat, ADAPT[dialect](caller.now), caller.ip, prove)
+class SeatChangedError(Exception):
+    """Nothing was read: the session has ended, or the seat is not what it was when the plan was chosen."""
 
 
 @dataclass(frozen=True, slots=True)

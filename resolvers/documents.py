@@ -196,11 +196,9 @@ class Operation:
 
     def coerced(self, variables: Mapping[str, object]) -> Coerced:
         """The variables' values; INVALID with the path of what is wrong. Absent ones without a default stay absent."""
-        if None in self._readers:
-            return dict(self.coerced_slowly(variables).coerced)
         values: Coerced = {}
         for read in self._readers:
-            if read is None or not read(variables, values):
+            if not read(variables, values):
                 return dict(self.coerced_slowly(variables).coerced)
         return values
 
@@ -222,7 +220,7 @@ class Operation:
 
     def shape(self, values: Mapping[str, object]) -> tuple[object, ...]:
         """What of the values decides which statements the plan has; two requests of one shape share a plan."""
-        return tuple(shaper(values) for shaper in self._shapers.values())
+        return tuple([shaper(values) for shaper in self._shapers.values()]) if self._shapers else ()
 
     def shaped(self, values: Mapping[str, object]) -> "dict[tuple[str, str], object]":
         """The same, by kind of decision and name of variable: for the compiler."""
@@ -319,12 +317,12 @@ _SHAPERS: Final = {"first": _size_of, "ids": _length_of, "orderBy": _plain}
 Read = Callable[[Mapping[str, object], Coerced], bool]
 
 
-def _reader(schema: GraphQLSchema, definition: VariableDefinitionNode) -> Read | None:
-    """Read one variable into the values, false for what is not right; null: graphql-core must read it."""
+def _reader(schema: GraphQLSchema, definition: VariableDefinitionNode) -> Read:
+    """Read one variable into the values, false for what is not right or graphql-core must read."""
     declared = type_from_ast(schema, definition.type)
     check = _checker(cast("GraphQLInputType", declared)) if declared else None
     if check is None or definition.default_value:
-        return None
+        return lambda _variables, _values: False
     name, required = definition.variable.name.value, isinstance(declared, GraphQLNonNull)
 
     def read(variables: Mapping[str, object], values: Coerced) -> bool:

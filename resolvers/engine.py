@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 import asyncpg
@@ -12,36 +13,43 @@ import orjson
 from graphql import GraphQLError, GraphQLSchema, OperationType, get_argument_values
 from graphql.execution.values import VariableValues
 
-from domain import changes, errors, identity, seats, tokens
+from domain import changes, clock, errors, identity, seats, tokens
 from domain.seats import Seat
-from models import sql
 from models.enums import ErrorCode, Role
-from resolvers import context, declarations, runtime
+from resolvers import declarations, runtime
 from resolvers.compiler import Plan
 from resolvers.context import Caller, Outcome, SeatChangedError
 from resolvers.documents import InvalidDocumentError, Operation, hold_text, refused
 from resolvers.plans import ANONYMOUS_BYTES, SIGNED_IN_BYTES, Kept, Plans
 from resolvers.reads import PostgresReads, SqliteReads
 from resolvers.selections import RootField, Selector
-from resolvers.statements import SESSION
+from resolvers.sources import Feed, Table
 
 if TYPE_CHECKING:
     from resolvers.sources import Verb
 
-_PROOF: Final = f"select 1 where {SESSION}"
 _SEATS_BYTES: Final = 8 * 2**20
 _SEAT_BYTES: Final = 800
+# Hashing a token anew for each request would take longer than to look up its seat.
+_digest = lru_cache(maxsize=4096)(tokens.digest)
 _CONFLICT: Final = 409
 _METHOD_NOT_ALLOWED: Final = 405
+_NOT_STREAMED: Final = (
+    "Subscribe over a websocket (graphql-transport-ws), or with 'accept: text/event-stream' (graphql-sse)."
+)
 
 
 class GraphQLRequest(NamedTuple):
-    """What a client asks. `read_only`: it came by GET, which must change nothing."""
+    """What a client asks. `read_only`: it came by GET, which must change nothing.
+
+    `document_hash`: the SHA-256 that the document is, or is to be, known by; until it is looked up, `query` is empty.
+    """
 
     query: str
-    variables: Mapping[str, object] | None
-    operation_name: str | None
+    variables: Mapping[str, object] | None = None
+    operation_name: str | None = None
     read_only: bool = False
+    document_hash: str | None = None
 
 
 class Answer(NamedTuple):
@@ -67,7 +75,7 @@ class Engine:
 
     def seat_at_hand(self, token: str, now: datetime) -> Seat | None:
         """The seat that a bearer token stood for within this minute: `seat`, where it would neither ask nor note."""
-        found = self._seats.get(tokens.digest(token))
+        found = self._seats.get(_digest(token))
         return found if found is not None and identity.was_seen(found.session_id, now) else None
 
     async def seat(self, token: str, now: datetime) -> Seat | None:
@@ -75,7 +83,7 @@ class Engine:
 
         What was looked up before is taken as it was: it only chooses the plan, whose statements prove the right.
         """
-        token_hash = tokens.digest(token)
+        token_hash = _digest(token)
         found = self._seats.get(token_hash) or await self._looked_up(token_hash, now)
         if found is not None:
             await identity.touch(found.session_id, now)
@@ -85,15 +93,18 @@ class Engine:
         """Answer a request. What is no fault of the caller's is raised."""
         plans = self._plans[caller.seat is not None]
         try:
-            operation = _chosen(plans.operations(request.query), request.operation_name)
+            operation = plans.operation(request.query, request.operation_name)
             if operation.kind is OperationType.MUTATION:
                 return await self._mutated(operation, request, caller, plans)
+            if operation.kind is OperationType.SUBSCRIPTION:
+                raise refused(ErrorCode.INVALID, _NOT_STREAMED)
             values = operation.coerced(request.variables or {})
             while True:
-                reader = context.reader(caller, self._reads.dialect, self._prove)
-                plan = plans.of(operation, values, reader)
+                plan = plans.of(operation, values, caller)
                 try:
-                    return _answer(await plan.run(self._reads, reader, values, {}), denies=plan.denies)
+                    if plan.snapshot:
+                        return await self._at_one_moment(plan, caller, values)
+                    return answer_of(await plan.run(self._reads, caller, values, {}), denies=plan.denies)
                 except SeatChangedError:
                     caller = await self._seated_again(caller)
         except _REFUSALS as error:
@@ -102,16 +113,76 @@ class Engine:
                 raise
             return answer
 
-    # ── the seat ──
+    async def _at_one_moment(self, plan: Plan, caller: Caller, values: Mapping[str, object]) -> Answer:
+        async with self._reads.snapshot() as moment:
+            return answer_of(await plan.run(moment, caller, values, {}), denies=plan.denies)
 
-    async def _prove(self, reader: context.Reader) -> None:
-        """What a plan asks for when nothing at all was found: the session may have ended, or the seat changed."""
-        seat = reader.seat
-        if seat is None:
-            return
-        given = {"token": seat.token_hash, "now": reader.now, "seat_version": seat.version}
-        if not await self._reads.finds(*sql.bind(_PROOF, given, self._reads.dialect)):
-            raise SeatChangedError
+    # ── subscriptions ──
+
+    @property
+    def reads(self) -> PostgresReads | SqliteReads:
+        """Where plans read."""
+        return self._reads
+
+    def feeds(self) -> list[tuple[Feed, Table]]:
+        """Everything that can be subscribed to, and whose rows it brings."""
+        root = self._schema.subscription_type
+        fields = root.fields.values() if root else ()
+        return [
+            (cast("Feed", declarations.source_of(field)), declarations.table_of(declarations.object_type(field)))
+            for field in fields
+        ]
+
+    def subscription(self, request: GraphQLRequest, caller: Caller) -> "Subscription | Answer | None":
+        """What a request subscribes to; null for any other operation, and for what is refused its answer."""
+        try:
+            operation = self._plans[caller.seat is not None].operation(request.query, request.operation_name)
+            if operation.kind is not OperationType.SUBSCRIPTION:
+                return None
+            coerced = operation.coerced_slowly(request.variables or {})
+            return self._subscribed(operation, coerced, caller)
+        except _REFUSALS as error:
+            return _refused(error)
+
+    def _subscribed(  # type: ignore[explicit-any]  # graphql-core's own
+        self, operation: Operation, coerced: VariableValues, caller: Caller
+    ) -> "Subscription":
+        root = self._schema.subscription_type
+        if root is None:
+            raise TypeError("The schema has no subscription type.")
+        fields = Selector(operation, operation.shaped(coerced.coerced)).root_fields(root)
+        if len(fields) != 1 or not isinstance(field := fields[0], RootField):
+            raise refused(ErrorCode.INVALID, "A subscription selects one field.")
+        feed, arguments = cast("Feed", declarations.source_of(field.declared)), _arguments(field, coerced)
+        if caller.seat is None:
+            raise errors.Unauthenticated
+        subject = cast("str", arguments[feed.argument]) if feed.argument else caller.seat.id
+        after = cast("int | None", arguments.get("after"))
+        asked = Subscription(operation, dict(coerced.coerced), field, feed, subject, after)
+        self.plan_of(asked, caller.seat)
+        return asked
+
+    def plan_of(self, asked: "Subscription", seat: Seat) -> Plan:
+        """The plan by which a seat reads what it subscribed to; FORBIDDEN where its roles may not."""
+        access = declarations.access_of(asked.field.declared)
+        if access is not None and not access.to & seat.roles:
+            denied = runtime.Denied(f"Subscription.{asked.field.key}", signed_in=True, to=access.to).error([])
+            raise refused(ErrorCode.FORBIDDEN, cast("str", denied["message"]))
+        return self._plans[True].of(asked.operation, asked.values, Caller(seat, clock.now()))
+
+    async def payloads(self, asked: "Subscription", plan: Plan, seat: Seat, after: int) -> list[tuple[int, bytes]]:
+        """What a seat reads beyond a position, each with its own. Whoever sends it holds the seat to its right."""
+        given = {"subject": asked.subject, "after": after}
+        data = await plan.run(self._reads, Caller(seat, clock.now()), asked.values, given)
+        key = asked.field.key
+        rows = cast("dict[str, list[tuple[int, object]]]", data)[key]
+        return [(position, answer_of({key: row}, denies=plan.denies).body) for position, row in rows]
+
+    async def seat_today(self, seat: Seat, now: datetime) -> Seat | None:
+        """What a session's seat is now; null where either has ended."""
+        return await self._looked_up(seat.token_hash, now)
+
+    # ── the seat ──
 
     async def _looked_up(self, token_hash: str, now: datetime) -> Seat | None:
         found = await seats.of_token_hash(token_hash, now)
@@ -124,7 +195,7 @@ class Engine:
         seat = await self._looked_up(caller.seat.token_hash, caller.now)
         if seat is None:
             raise errors.Unauthenticated
-        return _with_seat(caller, seat)
+        return caller._replace(seat=seat)
 
     # ── mutations ──
 
@@ -160,31 +231,40 @@ class Engine:
                 outcome = await _called(field, arguments[field.key], caller)
                 plan, data[field.key] = await self._payload(asked, field, outcome, caller)
                 denies = denies or plan.denies
-        return _answer(data, denies=denies)
+        return answer_of(data, denies=denies)
 
     def _prepare(self, asked: "_Asked", fields: list[RootField | str], caller: Caller) -> None:
         """Compile what will read the payloads: what is wrong with a selection is found before anything is done."""
-        reader = context.reader(caller, self._reads.dialect, self._prove)
         for field in fields:
             if isinstance(field, RootField):
-                asked.plans.of(asked.operation, asked.values, reader, field)
+                asked.plans.of(asked.operation, asked.values, caller, field)
 
     async def _payload(
         self, asked: "_Asked", field: RootField, outcome: Outcome, caller: Caller
     ) -> tuple[Plan, object]:
         """Read the payload's selection as the caller, or as whom the verb signed in, may see it now."""
-        reading = _with_seat(caller, outcome.seat) if outcome.seat else caller
+        reading = caller._replace(seat=outcome.seat) if outcome.seat else caller
         given = {**outcome.ids, **outcome.secrets}
         while True:
-            reader = context.reader(reading, self._reads.dialect, self._prove)
-            plan = asked.plans.of(asked.operation, asked.values, reader, field)
+            plan = asked.plans.of(asked.operation, asked.values, reading, field)
             try:
-                return plan, await plan.run(self._reads, reader, asked.values, given)
+                return plan, await plan.run(self._reads, reading, asked.values, given)
             except SeatChangedError:
                 try:
                     reading = await self._seated_again(reading)
                 except errors.Unauthenticated:
-                    reading = _with_seat(reading, None)
+                    reading = reading._replace(seat=None)
+
+
+class Subscription(NamedTuple):
+    """A document that subscribes, with its values: its root, what that listens to, and from which position on."""
+
+    operation: Operation
+    values: Mapping[str, object]
+    field: RootField
+    feed: Feed
+    subject: str
+    after: int | None
 
 
 @dataclass(frozen=True)
@@ -266,27 +346,13 @@ def _idempotent(request: GraphQLRequest, caller: Caller) -> Iterator[None]:
         changes.idempotency.reset(before)
 
 
-def _chosen(operations: Mapping[str | None, Operation], name: str | None) -> Operation:
-    if name is not None:
-        if name not in operations:
-            raise refused(ErrorCode.INVALID, f"The document has no operation '{name}'.")
-        return operations[name]
-    if len(operations) != 1:
-        raise refused(ErrorCode.INVALID, "The document has several operations: say which by 'operationName'.")
-    return next(iter(operations.values()))
-
-
-def _with_seat(caller: Caller, seat: Seat | None) -> Caller:
-    return Caller(seat, caller.now, caller.ip, caller.user_agent, caller.request_id, caller.idempotency_key)
-
-
 # ── answers ──
 
 
-def _answer(data: object, *, denies: bool) -> Answer:
+def answer_of(data: object, *, denies: bool) -> Answer:
     """The answer's text; where fields were denied, null and an error each."""
     if not denies:
-        return Answer(b'{"data":' + orjson.dumps(data) + b"}", executed=True)
+        return Answer(orjson.dumps({"data": data}), executed=True)
     found: list[dict[str, object]] = []
     data = runtime.settle(data, [], found)
     return Answer(orjson.dumps({"errors": found, "data": data} if found else {"data": data}), executed=True)

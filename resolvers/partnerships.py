@@ -1,19 +1,51 @@
 """What the fields of partnerships are in SQL."""
 
-from domain import policy
-from models.enums import Side
+from typing import TYPE_CHECKING
+
+from domain import moves, policy
+from models.enums import PartnershipAction, PartnershipStatus, Side
 from resolvers.sources import Order
 
-_MODIFICATION_IS_PENDING = (
-    "exists (select 1 from proposal m_ where m_.partnership_id = {t}.id and m_.kind = 'MODIFICATION' and "
-    + policy.PROPOSAL_IS_PENDING.replace("{t}", "m_")
-    + ")"
-)
+if TYPE_CHECKING:
+    from resolvers.context import Caller
+
+_IS_PENDING = "m_.kind = 'MODIFICATION' and " + policy.PROPOSAL_IS_PENDING.replace("{t}", "m_")
+_PENDING = "from proposal m_ where m_.partnership_id = {t}.id and " + _IS_PENDING
+PENDING_MODIFICATIONS = f"select count(*) {_PENDING}"
 LABEL = (
     "case when {t}.status = 'OFFERED' and {t}.expires_at <= :now then 'EXPIRED' when {t}.status = 'OFFERED' then 'OPEN'"
-    f" when {{t}}.status = 'ACTIVE' and {_MODIFICATION_IS_PENDING} then 'MODIFIED' else {{t}}.status end"
+    f" when {{t}}.status = 'ACTIVE' and exists (select 1 {_PENDING}) then 'MODIFIED' else {{t}}.status end"
 )
-CONTACT_LABEL = "case when {t}.assigned_at is null then 'OFFERED' else 'ASSIGNED' end"
+
+
+def _contact_label(is_open: str) -> str:
+    """The label where a condition tells which modifications count: one probe finds that a partnership has none."""
+    return (
+        "case when {t}.assigned_at is null then (select case when a_.status = 'DRAFT' then 'TO_BE_ADDED'"
+        " else 'OFFERED' end from proposal a_ where a_.id = {t}.proposal_id)"
+        # What was submitted comes before what is only drafted.
+        " else coalesce((select min(case when m_.status = 'PENDING' then 'RELEASED' else 'TO_BE_RELEASED' end)"
+        " from proposal m_ join proposal_item i_ on i_.proposal_id = m_.id"
+        " where m_.partnership_id = {t}.partnership_id and m_.kind = 'MODIFICATION'"
+        f" and m_.status in ('DRAFT', 'PENDING') and {is_open}"
+        " and i_.kind = 'RELEASE_CONTACT' and i_.contact_id = {t}.contact_id), 'ASSIGNED') end"
+    )
+
+
+_IS_SENT = policy.PROPOSAL_IS_PENDING.replace("{t}", "m_")
+
+
+def _or_drafted_by(side: Side) -> str:
+    return f"({_IS_SENT} or m_.status = 'DRAFT' and m_.proposed_by_side = '{side}')"
+
+
+# A draft's labels are for its own side; the vendor has none.
+CONTACT_LABEL = {
+    Side.PARTNER: _contact_label(_or_drafted_by(Side.PARTNER)),
+    Side.CLIENT: _contact_label(_or_drafted_by(Side.CLIENT)),
+    Side.VENDOR: _contact_label(_IS_SENT),
+}
+OF_CONTACT_LABEL = {side: f"{label} {{within}}:value{{end_within}}" for side, label in CONTACT_LABEL.items()}
 ASSIGNED_CONTACTS = (
     "select count(*) from assigned_contact c_ where c_.partnership_id = {t}.id"
     " and c_.assigned_at is not null and c_.released_at is null"
@@ -33,3 +65,48 @@ NOT_HIDDEN = {
 }
 BY_NAME = Order({Side.PARTNER: "{t}.client_key", Side.CLIENT: "{t}.partner_key", Side.VENDOR: "{t}.partner_key"})
 BY_CHANGE = Order("{t}.changed_at", descending=True, kind="time")
+
+
+# ── what one may still lend ──
+
+# One's own people; what the other side has lent or drafted is not among them.
+OWN_CONTACTS = {
+    Side.PARTNER: "{t}.partner_id = :partner",
+    Side.CLIENT: "{t}.client_id = :client",
+    Side.VENDOR: "false",
+}
+OFFERABLE = (
+    "{t}.erased_at is null and exists (select 1 from partnership o_ where o_.id = {p} and o_.status = 'ACTIVE')"
+    " and not ({t}.id {among}select l_.contact_id from assigned_contact l_ join proposal m_ on m_.id = l_.proposal_id"
+    " where l_.partnership_id = {p} and l_.released_at is null"
+    f" and (l_.assigned_at is not null or m_.status = 'DRAFT' or {policy.PROPOSAL_IS_PENDING.replace('{t}', 'm_')})"
+    "{end})"
+)
+
+# ── modifications ──
+
+DRAFT = "{t}.partnership_id = {p} and {t}.kind = 'MODIFICATION' and {t}.status = 'DRAFT'"
+PENDING = "{t}.partnership_id = {p} and " + policy.PROPOSAL_IS_PENDING
+SENT = "{t}.proposed_at is not null"
+NEWEST_FIRST = Order("{t}.id", descending=True)
+
+# ── what the seat may do ──
+
+VIEWER_CAN_INPUTS = (f"({policy.PARTNERSHIP_STATUS})", "hidden_by_partner", "hidden_by_client")
+
+
+def viewer_can(
+    seat: "Caller", status: str, hidden_by_partner: object, hidden_by_client: object
+) -> list[PartnershipAction]:
+    """What the seat may do with a partnership that it sees, by the table that the verbs use."""
+    is_hidden = hidden_by_client if seat.client else hidden_by_partner
+    actions = moves.partnership_actions(PartnershipStatus(status), roles=seat.roles)
+    return [action for action in actions if action is not PartnershipAction.HIDE or not is_hidden]
+
+
+# ── the end ──
+
+ACCOUNTS_LOST = (
+    "{t}.id {among}select g_.account_id from access_grant g_"
+    " where g_.partnership_id = {p} and g_.status <> 'DISCONNECTED'{end}"
+)

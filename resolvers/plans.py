@@ -6,12 +6,13 @@ from typing import Final, Generic, TypeVar
 
 from graphql import GraphQLSchema
 
+from models.enums import ErrorCode
 from models.sql import Dialect
 from resolvers import compiler, documents
 from resolvers.compiler import Plan
-from resolvers.context import Reader
+from resolvers.context import Caller
 from resolvers.declarations import sets
-from resolvers.documents import Operation
+from resolvers.documents import Operation, refused
 from resolvers.selections import RootField
 
 VALUE = TypeVar("VALUE")
@@ -32,11 +33,11 @@ class Kept(Generic[VALUE]):
 
     def get(self, key: Hashable) -> VALUE | None:
         """A value, which thereby is used last."""
-        found = self._values.get(key)
-        if found is None:
+        try:
+            self._values.move_to_end(key)
+        except KeyError:
             return None
-        self._values.move_to_end(key)
-        return found[0]
+        return self._values[key][0]
 
     def put(self, key: Hashable, value: VALUE, size: int) -> VALUE:
         """Keep a value; those used longest ago make room."""
@@ -56,41 +57,47 @@ class Plans:
     def __init__(self, schema: GraphQLSchema, dialect: Dialect, most: int) -> None:
         self._schema = schema
         self._dialect = dialect
-        self._documents: Kept[dict[str | None, Operation]] = Kept(most)
+        self._operations: Kept[Operation] = Kept(most)
         self._plans: Kept[Plan] = Kept(most)
 
-    def operations(self, text: str) -> dict[str | None, Operation]:
-        """A document's operations; raises GraphQLError or InvalidDocumentError for one that is refused."""
-        found = self._documents.get(text)
-        if found is None:
-            found = documents.parsed(text).validated(self._schema)
-            self._documents.put(text, found, _BYTES_PER_CHARACTER * len(text))
-        return found
+    def operation(self, text: str, name: str | None) -> Operation:
+        """The operation of a document that is asked for; GraphQLError or InvalidDocumentError for what is refused."""
+        return self._operations.get((text, name)) or self._chosen(text, name)
 
     def of(
-        self, operation: Operation, values: Mapping[str, object], reader: Reader, field: RootField | None = None
+        self, operation: Operation, values: Mapping[str, object], caller: Caller, field: RootField | None = None
     ) -> Plan:
-        """The plan of a query, or of what a mutation's field selects of its payload."""
-        key = (operation, field and field.key, reader.side, reader.roles, operation.shape(values))
-        return self._plans.get(key) or self._made(key, operation, values, reader, field)
+        """The plan of a query or subscription, or of what a mutation's field selects of its payload."""
+        seat = caller.seat
+        key = (operation, field and field.key, seat and seat.side, seat and seat.roles, operation.shape(values))
+        return self._plans.get(key) or self._made(key, operation, values, caller, field)
+
+    def _chosen(self, text: str, name: str | None) -> Operation:
+        operations = documents.parsed(text).validated(self._schema)
+        if name is None and len(operations) != 1:
+            raise refused(ErrorCode.INVALID, "The document has several operations: say which by 'operationName'.")
+        operation = next(iter(operations.values())) if name is None else operations.get(name)
+        if operation is None:
+            raise refused(ErrorCode.INVALID, f"The document has no operation '{name}'.")
+        return self._operations.put((text, name), operation, _BYTES_PER_CHARACTER * len(text))
 
     def _made(
         self,
         key: Hashable,
         operation: Operation,
         values: Mapping[str, object],
-        reader: Reader,
+        caller: Caller,
         field: RootField | None,
     ) -> Plan:
-        root = field.payload if field else self._schema.query_type
+        root = field.payload if field else self._schema.get_root_type(operation.kind)
         if root is None:
-            raise TypeError("The schema has no query type.")
+            raise TypeError(f"The schema has no {operation.kind.value} type.")
         plan = compiler.compile_plan(
             operation,
             root,
             sets(field.nodes) if field else [operation.node.selection_set],
-            side=reader.side,
-            roles=reader.roles,
+            side=caller.side,
+            roles=caller.roles,
             dialect=self._dialect,
             shape=operation.shaped(values),
         )

@@ -6,7 +6,7 @@ from domain import moves, policy
 from models.enums import ProposalAction, ProposalKind, ProposalStatus, Side
 
 if TYPE_CHECKING:
-    from resolvers.context import Reader
+    from resolvers.context import Caller
 
 ACCOUNTS = (
     "{t}.id {among}select i_.account_id from proposal_item i_"
@@ -39,7 +39,7 @@ VIEWER_CAN_INPUTS = (
 
 
 def viewer_can(  # noqa: PLR0913, PLR0917  the row's columns, in the order of VIEWER_CAN_INPUTS
-    seat: "Reader",
+    seat: "Caller",
     kind: str,
     status: str,
     from_partner: str | None,

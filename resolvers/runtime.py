@@ -4,7 +4,7 @@ import datetime as dt
 import zlib
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, TypeVar, cast
+from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 import orjson
 from graphql import (
@@ -16,12 +16,29 @@ from graphql import (
     value_from_ast,
 )
 
+from models import sql
 from models.enums import ErrorCode, Role
+from resolvers.context import Caller, SeatChangedError
 from resolvers.cursors import cursor, position
 from resolvers.documents import Operation, hold_text, refused
+from resolvers.statements import SESSION
+
+if TYPE_CHECKING:
+    from resolvers.reads import PostgresReads, SqliteReads
 
 Row = Sequence[object]
 VALUE = TypeVar("VALUE")
+_PROOF: Final = f"select 1 where {SESSION}"
+
+
+async def prove(reads: "PostgresReads | SqliteReads", caller: Caller) -> None:
+    """Raise SeatChangedError if nothing at all was found because the session has ended, or the seat changed."""
+    seat = caller.seat
+    if seat is None:
+        return
+    given = {"token": seat.token_hash, "now": caller.now, "seat_version": seat.version}
+    if not await reads.finds(*sql.bind(_PROOF, given, reads.dialect)):
+        raise SeatChangedError
 
 
 @dataclass(frozen=True)
@@ -94,6 +111,15 @@ def by_prefix(ids: Iterable[str]) -> dict[str, list[str]]:
     return found
 
 
+def nothing(_row: object) -> None:
+    """Build what is not there."""
+
+
+def unknown(kind: object) -> object:
+    """LookupError: a row of a kind that the schema has no type for."""
+    raise LookupError(kind)
+
+
 def ids(values: Iterable[object]) -> str:
     """A bound list, as SQLite takes it."""
     return orjson.dumps(list(values)).decode()
@@ -146,6 +172,7 @@ NAMES: Final[Mapping[str, object]] = {
     "T": time_text,
     "B": BOOLEANS,
     "J": orjson.loads,
+    "NO_ENTITY": (nothing, None),
     "at_most": at_most,
     "by_prefix": by_prefix,
     "cursor": cursor,
@@ -156,4 +183,6 @@ NAMES: Final[Mapping[str, object]] = {
     "none_or": none_or,
     "plain": plain,
     "position": position,
+    "prove": prove,
+    "unknown": unknown,
 }

@@ -3,9 +3,8 @@
 from domain import identity, invites
 from domain.errors import Refusal
 from domain.identity import SignedIn
-from domain.seats import Seat
 from models.enums import ErrorCode, UserErrorCode
-from resolvers.context import Caller, Outcome, Reader
+from resolvers.context import Caller, Outcome
 from resolvers.documents import refused
 
 
@@ -27,24 +26,24 @@ async def sign_in_with_link(caller: Caller, *, token: str, challenge: str) -> Ou
 
 async def seat_take(caller: Caller, *, seat_id: str) -> Outcome:
     """In another seat."""
-    return _begun(await identity.seat_take(seat_id, by=_seat(caller), ip=caller.ip, user_agent=caller.user_agent))
+    return _begun(await identity.seat_take(seat_id, by=caller.signed_in, ip=caller.ip, user_agent=caller.user_agent))
 
 
 async def sign_out(caller: Caller) -> Outcome:
     """End this session."""
-    await identity.sign_out(by=_seat(caller))
+    await identity.sign_out(by=caller.signed_in)
     return Outcome()
 
 
 async def session_end(caller: Caller, *, session_id: str) -> Outcome:
     """End another of one's own sessions."""
-    await identity.session_end(session_id, by=_seat(caller))
+    await identity.session_end(session_id, by=caller.signed_in)
     return Outcome()
 
 
 async def password_change(caller: Caller, *, new: str, current: str | None = None) -> Outcome:
     """Set one's password."""
-    await identity.password_change(current=current, new=new, by=_seat(caller))
+    await identity.password_change(current=current, new=new, by=caller.signed_in)
     return Outcome()
 
 
@@ -80,10 +79,10 @@ async def invite_decline(caller: Caller, *, token: str, challenge: str, comment:
     return Outcome()
 
 
-async def invite_preview(reader: Reader, *, token: str) -> dict[str, object] | None:
+async def invite_preview(caller: Caller, *, token: str) -> dict[str, object] | None:
     """What a mailed invite is about; null for what is no invite's link."""
     try:
-        found = await invites.preview(token, ip=reader.ip)
+        found = await invites.preview(token, ip=caller.ip)
     except Refusal as refusal:
         _raise_if_too_many(refusal)
         return None
@@ -100,10 +99,10 @@ async def invite_preview(reader: Reader, *, token: str) -> dict[str, object] | N
     }
 
 
-async def sign_in_link_preview(reader: Reader, *, token: str) -> dict[str, object] | None:
+async def sign_in_link_preview(caller: Caller, *, token: str) -> dict[str, object] | None:
     """Whom a mailed sign-in link signs in; null for what is none, or can no longer be used."""
     try:
-        found = await identity.sign_in_link_preview(token, ip=reader.ip)
+        found = await identity.sign_in_link_preview(token, ip=caller.ip)
     except Refusal as refusal:
         _raise_if_too_many(refusal)
         return None
@@ -112,12 +111,6 @@ async def sign_in_link_preview(reader: Reader, *, token: str) -> dict[str, objec
 
 def _begun(signed_in: SignedIn) -> Outcome:
     return Outcome(secrets={"token": signed_in.token, "expires_at": signed_in.expires_at}, seat=signed_in.seat)
-
-
-def _seat(caller: Caller) -> Seat:
-    if caller.seat is None:
-        raise TypeError("The engine lets nobody in here who is not signed in.")
-    return caller.seat
 
 
 def _raise_if_too_many(refusal: Refusal) -> None:

@@ -94,6 +94,13 @@ class One:
 
 
 @dataclass(frozen=True)
+class Inverse:
+    """The row for which `join` holds, of which there is one at most: `{t}` is it, `{p}` the id of this row."""
+
+    join: str
+
+
+@dataclass(frozen=True)
 class Either:
     """A union: one of several foreign keys of this row is set; type by column."""
 
@@ -160,7 +167,7 @@ class Page:
     where: Sql | None = None
     filters: Mapping[str, Filter] = field(default_factory=dict)
     orders: Orders = field(default_factory=lambda: {DEFAULT: BY_ID})
-    below: str | None = None
+    below: Sql | None = None
 
 
 @dataclass(frozen=True)
@@ -200,6 +207,32 @@ class GivenRow:
 
 
 @dataclass(frozen=True)
+class Head:
+    """The greatest `pos` of the rows that the seat sees, in one snapshot with all that is read beside it; 0: none.
+
+    `convert` makes the answer of it.
+    """
+
+    of: str
+    convert: FunctionOf
+
+
+@dataclass(frozen=True)
+class Feed:
+    """A subscription: the rows of a type beyond a position (the column `pos`), in that order.
+
+    `key`: the rows' column that names what is listened to. `argument`: the one that brings its id; null: it is the seat
+    itself. `about`: the table whose row it is, and to which the right is held; null: the session's right is enough.
+    `event`: the rows' column that names their event.
+    """
+
+    key: str
+    argument: str | None = None
+    about: Table | None = None
+    event: str = "id"
+
+
+@dataclass(frozen=True)
 class Verb:
     """A mutation: what to call.
 
@@ -219,6 +252,7 @@ Source = (
     | Embedded
     | Documents
     | One
+    | Inverse
     | Either
     | Reference
     | Many
@@ -229,6 +263,8 @@ Source = (
     | Function
     | Given
     | GivenRow
+    | Head
+    | Feed
     | Verb
 )
 

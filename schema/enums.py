@@ -59,6 +59,11 @@ _show(
     {"MODIFIED": "A modification is pending; both sides see it.", "OPEN": "Offered, and not answered yet."},
 )
 _show(
+    enums.PartnershipAction,
+    "What the viewer may do with a partnership.",
+    {"EDIT": "Draft a modification.", "HIDE": "Take it off one's own home page."},
+)
+_show(
     enums.ContactLabel,
     "Where an assigned contact stands.",
     {
@@ -94,6 +99,16 @@ _show(
     },
 )
 _show(enums.ProposalAction, "What the viewer may do with a proposal.")
+_show(
+    enums.ModificationKind,
+    "What an item of a modification changes.",
+    {
+        "ADD_CONTACT": "Lends one of the proposer's own contacts.",
+        "RELEASE_CONTACT": "Takes back an assigned contact, of either side.",
+        "ADD_ACCOUNT": "Connects the partner to another of the client's accounts.",
+        "CHANGE_TERMS": "Changes one of the partnership's terms.",
+    },
+)
 _show(enums.InviteKind, "What an invite brings its person into.")
 _show(
     enums.UserErrorCode,
@@ -102,6 +117,26 @@ _show(
         "NOT_FOUND": "Also for what the viewer may not see.",
         "WRONG_STATE": "The object is not in a state that allows this; read it again.",
         "CONFLICT": "Somebody changed it meanwhile; read it again.",
+        "STALE_CONFIRMATION": "The consequences are not those that were confirmed; look at them again.",
     },
+)
+_show(
+    enums.NoticeUrgency,
+    "What a notice asks.",
+    {
+        "INFO": "Nothing.",
+        "ACTION": "An answer to its proposal, or, where it has none, to be acknowledged.",
+    },
+)
+_show(enums.NoticeChannel, "How notices reach somebody.", {"PORTAL": "In `notices`, live.", "EMAIL": "By e-mail."})
+_show(
+    enums.EndpointStatus,
+    "Whether a webhook endpoint is sent anything.",
+    {"PAUSED": "By its owner.", "DISABLED": "By the server, which says why."},
+)
+_show(
+    enums.DeliveryStatus,
+    "What became of a delivery.",
+    {"DELIVERED": "Answered by a 2xx.", "FAILED": "Given up, after the last attempt or a 410."},
 )
 _show(enums.SignInMethod, "How somebody signed in.")

@@ -8,7 +8,7 @@ from models import enums
 from models.enums import Role
 from models.event import Event as EventRow
 from resolvers import events
-from resolvers.sources import DEFAULT, Filter, Function, Order
+from resolvers.sources import DEFAULT, Filter, Function, Head, Order
 from schema import names
 from schema.fields import column, derived, documents, expression, node, one, page, plain, reference, root
 from schema.paging import Node
@@ -66,6 +66,12 @@ class Topic:
 class EventsQuery:
     """The roots of this slice."""
 
+    position: Cursor | None = root(
+        Head("Event", events.cursor),
+        to=[Role.USER],
+        doc="The head of the log in the same snapshot as the rest of the answer: subscribe after it, and there is no "
+        "gap.",
+    )
     topics: list[Topic] = root(Function(events.topics), to=[Role.PUBLIC], doc="Everything that can happen.")
     events: names.EventConnection | None = page(
         filters={"topic": (list[str] | None, Filter("{t}.topic {within}:value{end_within}"))},

@@ -13,7 +13,7 @@ from domain import policy
 from models.base import OwnIdField
 from models.enums import Relation, Role, Side
 from resolvers import sources
-from schema import access
+from schema import access, scalars
 
 TYPE = TypeVar("TYPE", bound=type)
 # What stands where a class declares the field's own type; an annotation, as Strawberry takes it.
@@ -88,6 +88,11 @@ def one(name: str, *, to: list[Role] | None = None, of: Relation = Relation.ANY,
     return _field(sources.One(name), to, of, doc)
 
 
+def inverse(join: str, *, to: list[Role] | None = None, doc: str | None = None) -> Field:
+    """The one row that names this one, if the seat sees it: `{t}` is it, `{p}` the id of this row."""
+    return _field(sources.Inverse(join), to, description=doc)
+
+
 def either(*, name: str | None = None, doc: str | None = None, **columns: str) -> Field:
     """A union of the rows that foreign keys name, by type."""
     return _field(sources.Either(columns), description=doc, name=name)
@@ -117,7 +122,7 @@ def page(  # noqa: PLR0913  what a connection is declared with
     filters: Mapping[str, tuple[Annotation, sources.Filter]] | None = None,
     orders: sources.Orders | None = None,
     order_by: tuple[Annotation, object] | None = None,
-    below: str | None = None,
+    below: sources.Sql | None = None,
     to: list[Role] | None = None,
     of: Relation = Relation.ANY,
     doc: str | None = None,
@@ -142,6 +147,12 @@ def root(
 ) -> Field:
     """A field that starts an answer."""
     return _field(source, to, Relation.ANY, doc, arguments)
+
+
+def feed(source: sources.Feed, *, to: list[Role], doc: str) -> Field:
+    """A subscription: what is beyond the cursor `after`, and then what comes."""
+    arguments: dict[str, Annotation] = {source.argument: strawberry.ID} if source.argument else {}
+    return _field(source, to, Relation.ANY, doc, {**arguments, "after": scalars.Cursor | None})
 
 
 def lookup(*, doc: str | None = None) -> Field:

@@ -5,10 +5,11 @@ from datetime import date, datetime
 import strawberry
 from strawberry import ID
 
-from domain import clients, contacts, partners, partnerships, proposals
+from domain import clients, contacts, managers, modifications, partners, partnerships, proposals
 from domain.policy import Permission
 from models import enums
 from models.enums import Role
+from resolvers import modifications as drafts
 from resolvers import sign_in as signing
 from resolvers.sources import Function
 from schema.contacts import Contact
@@ -16,7 +17,7 @@ from schema.errors import AcknowledgedPayload, UserError
 from schema.fields import given, given_row, plain, root, verb
 from schema.partnerships import Partnership
 from schema.people import Client, Partner
-from schema.proposals import Invite, Proposal
+from schema.proposals import Invite, Modification, Proposal
 from schema.scalars import URL, EmailAddress
 from schema.viewer import OWN_SESSION, Viewer
 
@@ -162,11 +163,51 @@ class PartnershipOfferInput:
     message: str | None = strawberry.UNSET
 
 
+@strawberry.input(
+    description="Terms that are left out stay as they are. `expectedVersion`: the draft's, where there is one."
+)
+class ModificationDraftInput:
+    partnership_id: ID
+    expected_version: int | None = strawberry.UNSET
+    add_contacts: list[ID] | None = strawberry.field(default=strawberry.UNSET, description="One's own.")
+    release_contacts: list[ID] | None = strawberry.field(
+        default=strawberry.UNSET, description="Assigned ones, of either side."
+    )
+    add_accounts: list[ID] | None = strawberry.field(
+        default=strawberry.UNSET, description="The client's, to which the partner is not connected."
+    )
+    terms: PartnershipTermsInput | None = strawberry.UNSET
+
+
+@strawberry.input(description="What is put in the place of the other side's modification, as `ModificationDraftInput`.")
+class ModificationCounterInput:
+    proposal_id: ID
+    message: str = strawberry.field(description="Why: the other side reads it.")
+    expected_version: int | None = strawberry.UNSET
+    add_contacts: list[ID] | None = strawberry.UNSET
+    release_contacts: list[ID] | None = strawberry.UNSET
+    add_accounts: list[ID] | None = strawberry.UNSET
+    terms: PartnershipTermsInput | None = strawberry.UNSET
+
+
+@strawberry.input
+class ProposalSubmitInput:
+    proposal_id: ID
+    message: str | None = strawberry.field(
+        default=strawberry.UNSET, description="Why: the other side reads it. A modification needs it."
+    )
+    expected_version: int | None = strawberry.UNSET
+
+
 @strawberry.input
 class ProposalAcceptInput:
     proposal_id: ID
     expected_version: int | None = strawberry.UNSET
     comment: str | None = strawberry.UNSET
+    item_ids: list[ID] | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="A modification's items that are accepted; the others are declined. All, when left out.",
+    )
     account_ids: list[ID] | None = strawberry.field(
         default=strawberry.UNSET,
         description="A partnership offer: the client's accounts to connect, each owned by the acceptor; those offered, "
@@ -245,6 +286,15 @@ class PartnershipPayload:
 
 
 @plain
+class ModificationPayload:
+    """The draft and its partnership as they are now; without a draft where there is none and none was needed."""
+
+    modification: Modification | None = given_row()
+    partnership: Partnership | None = given_row()
+    user_errors: list[UserError] = given()
+
+
+@plain
 class InvitePreview:
     """What the link's holder may know before acting on it."""
 
@@ -294,9 +344,9 @@ class LinksQuery:
 MAY = Permission
 
 
-@strawberry.type(description="What can be done. An `Idempotency-Key` header makes any mutation safe to send again.")
-class Mutation:
-    """What can be done."""
+@strawberry.type
+class MainMutation:
+    """The verbs of people, companies and partnerships."""
 
     sign_in: SignInPayload = verb(
         signing.sign_in,
@@ -346,13 +396,23 @@ class Mutation:
         doc="Ends all other sessions. `current` is not asked of those who signed in by link within ten minutes.",
     )
 
+    proposal_submit: ProposalPayload = verb(
+        proposals.submit,
+        {"input": ProposalSubmitInput},
+        permission=MAY.PROPOSAL_SUBMIT,
+        gives="proposal",
+        doc="Sends a draft to the other side, open for 30 days. NOT_FOUND, FORBIDDEN, WRONG_STATE, CONFLICT "
+        "(`expectedVersion`; terms that changed meanwhile), NO_CHANGES, REASON_REQUIRED, ALREADY_PROPOSED, "
+        "CAPABILITY_DENIED.",
+    )
     proposal_accept: ProposalPayload = verb(
         proposals.accept,
         {"input": ProposalAcceptInput},
         permission=MAY.PROPOSAL_ACCEPT,
         gives="proposal",
-        doc="Says yes, and all that it asks takes effect. NOT_FOUND, FORBIDDEN (the side that asks), "
-        "WRONG_STATE, EXPIRED, CONFLICT; at `accountIds` CAPABILITY_DENIED, WRONG_STATE, INVALID.",
+        doc="Says yes, and all that it asks takes effect; of a modification, the chosen items. NOT_FOUND, FORBIDDEN "
+        "(the side that asks), WRONG_STATE, EXPIRED, CONFLICT (`expectedVersion`; terms that changed meanwhile); at "
+        "`accountIds` and `itemIds` CAPABILITY_DENIED, WRONG_STATE, INVALID; at `itemIds` NOT_FOUND.",
     )
     proposal_decline: ProposalPayload = verb(
         proposals.decline,
@@ -360,7 +420,7 @@ class Mutation:
         permission=MAY.PROPOSAL_DECLINE,
         gives="proposal",
         doc="Says no; the comment is kept, and shown to who asked. NOT_FOUND, FORBIDDEN, WRONG_STATE, "
-        "EXPIRED, CONFLICT.",
+        "EXPIRED, CONFLICT, REASON_REQUIRED (a modification without a comment).",
     )
     proposal_withdraw: ProposalPayload = verb(
         proposals.withdraw,
@@ -438,6 +498,14 @@ class Mutation:
         gives="contact",
         doc="Changes a contact. NOT_FOUND, FORBIDDEN, CAPABILITY_DENIED, WRONG_STATE (erased), INVALID.",
     )
+    contact_erase: ContactPayload = verb(
+        contacts.erase,
+        {"contact_id": ID},
+        permission=MAY.CONTACT_ERASE,
+        gives="contact",
+        doc="Erases the personal data; events keep their shape, not the person. NOT_FOUND, FORBIDDEN, "
+        "WRONG_STATE (erased).",
+    )
     partnership_offer: PartnershipPayload = verb(
         partnerships.offer,
         {"input": PartnershipOfferInput},
@@ -445,4 +513,51 @@ class Mutation:
         gives="partnership",
         doc="Asks a client, or somebody who may become one; open for 30 days. NOT_FOUND, FORBIDDEN, INVALID, "
         "SELF_PARTNERSHIP, ALREADY_PARTNERS, ALREADY_PROPOSED.",
+    )
+    modification_draft: ModificationPayload = verb(
+        drafts.draft,
+        {"input": ModificationDraftInput},
+        permission=MAY.MODIFICATION_DRAFT,
+        doc="Replaces one's own side's draft by exactly these items; without any it is emptied. NOT_FOUND, FORBIDDEN, "
+        "WRONG_STATE, CONFLICT, CAPABILITY_DENIED, INVALID.",
+    )
+    modification_counter: ProposalPayload = verb(
+        modifications.counter,
+        {"input": ModificationCounterInput},
+        permission=MAY.MODIFICATION_COUNTER,
+        gives="proposal",
+        doc="Supersedes a pending modification and puts one's own side's in its place, in one step. NOT_FOUND, "
+        "FORBIDDEN, WRONG_STATE, EXPIRED, CONFLICT, REASON_REQUIRED, NO_CHANGES, ALREADY_PROPOSED, CAPABILITY_DENIED, "
+        "INVALID.",
+    )
+    managers_add: PartnershipPayload = verb(
+        managers.add,
+        {"partnership_id": ID, "contact_ids": list[ID]},
+        permission=MAY.MANAGERS_ADD,
+        gives="partnership",
+        doc="Puts some of one's own contacts on one's own side's team, at once; the other side is told that it "
+        "changed. NOT_FOUND, FORBIDDEN, WRONG_STATE, INVALID.",
+    )
+    manager_remove: PartnershipPayload = verb(
+        managers.remove,
+        {"manager_id": ID},
+        permission=MAY.MANAGER_REMOVE,
+        gives="partnership",
+        doc="Takes somebody off one's own side's team, at once. NOT_FOUND, FORBIDDEN, WRONG_STATE.",
+    )
+    partnership_hide: PartnershipPayload = verb(
+        partnerships.hide,
+        {"partnership_id": ID},
+        permission=MAY.PARTNERSHIP_HIDE,
+        gives="partnership",
+        doc="Takes a partnership that is over off one's own side's home page; the other side keeps its own. "
+        "NOT_FOUND, FORBIDDEN, WRONG_STATE.",
+    )
+    partnership_end: PartnershipPayload = verb(
+        partnerships.end,
+        {"partnership_id": ID, "reason": str, "confirmation": str},
+        permission=MAY.PARTNERSHIP_END,
+        gives="partnership",
+        doc="Ends it at once, with all that `endPreview` shows, whose `confirmation` it takes. NOT_FOUND, FORBIDDEN, "
+        "REASON_REQUIRED, WRONG_STATE, STALE_CONFIRMATION.",
     )

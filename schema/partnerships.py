@@ -4,17 +4,32 @@ from datetime import date, datetime
 
 import strawberry
 
+from domain import partnerships as law
 from domain import policy
 from models import enums
-from models.enums import Relation
+from models.enums import Relation, Role
 from models.partnership import AssignedContact as AssignedContactRow
 from models.partnership import Partnership as PartnershipRow
+from models.partnership import PartnershipManager as PartnershipManagerRow
 from resolvers import partnerships
-from resolvers.sources import Filter
+from resolvers.sources import DEFAULT, Filter
 from schema import names
-from schema.fields import by_side, column, embedded, expression, lookup, node, one, page, plain
+from schema.fields import (
+    by_side,
+    column,
+    derived,
+    embedded,
+    expression,
+    inverse,
+    lookup,
+    many,
+    node,
+    one,
+    page,
+    plain,
+)
 from schema.paging import Node
-from schema.people import NEWEST_FIRST
+from schema.people import BY_NAME, NEWEST_FIRST, SEARCH_NAME
 
 
 @plain
@@ -33,6 +48,29 @@ class PartnershipCounts:
 
     contacts: int = expression(partnerships.ASSIGNED_CONTACTS, doc="Assigned ones, of both sides.")
     accounts: int = expression(partnerships.CONNECTED_ACCOUNTS, doc="Accounts that the partner is connected to.")
+    pending_modifications: int = expression(
+        partnerships.PENDING_MODIFICATIONS, doc="One a side at most waits for an answer."
+    )
+
+
+@plain
+class EndPreview:
+    """What ending it would cost."""
+
+    accounts: list[names.Account] = many(
+        partnerships.ACCOUNTS_LOST, doc="Those that the partner would be disconnected from, as far as the viewer sees."
+    )
+    contacts_released: int = expression(partnerships.ASSIGNED_CONTACTS, doc="Assigned ones, of both sides.")
+    pending_requests: int = expression(partnerships.PENDING_MODIFICATIONS, doc="What would be cancelled unanswered.")
+    ends_partnership: bool = expression(policy.EVERY_ROW, doc="Whether the partnership ends with it.")
+    status_credits_lost: int | None = expression(
+        partnerships.CONNECTED_ACCOUNTS, to=[Role.ADMIN, Role.PARTNER], doc="One for each connected account."
+    )
+    confirmation: str = derived(
+        law.confirmation,
+        law.CONSEQUENCES,
+        doc="Must be sent back with the ending: it goes stale when the consequences change.",
+    )
 
 
 @node(AssignedContactRow)
@@ -43,6 +81,15 @@ class AssignedContact(Node):
     side: enums.Side = column(doc="Whose contact it is.")
     label: enums.ContactLabel = expression(partnerships.CONTACT_LABEL)
     assigned_at: datetime | None = column(doc="Null until the other side has accepted.")
+
+
+@node(PartnershipManagerRow)
+class PartnershipManager(Node):
+    """A contact on the viewer's own side's team; the other side learns that the team changed, never who is on it."""
+
+    contact: names.Contact = one("contact_id")
+    side: enums.Side = column()
+    added_at: datetime = column()
 
 
 @node(PartnershipRow, own={Relation.OWN_SIDE: "true"})
@@ -67,20 +114,53 @@ class Partnership(Node):
             "side": (enums.Side | None, Filter("{t}.side = :value")),
             "label": (
                 list[enums.ContactLabel] | None,
-                Filter(f"{partnerships.CONTACT_LABEL} {{within}}:value{{end_within}}"),
+                Filter(partnerships.OF_CONTACT_LABEL),
             ),
         },
         below=policy.LENT_IN_A_VISIBLE_PARTNERSHIP,
         doc="Contacts that each side lends to the other.",
     )
+    managers: list[names.PartnershipManager] | None = many(
+        "{t}.partnership_id = {p}",
+        to=[Role.PARTNER, Role.CLIENT],
+        doc="The viewer's own side's team, for its own management.",
+    )
+    offerable: names.ContactConnection | None = page(
+        partnerships.OFFERABLE,
+        where=partnerships.OWN_CONTACTS,
+        filters={"search": SEARCH_NAME},
+        orders=BY_NAME,
+        below=policy.EVERY_ROW,
+        to=[Role.PARTNER, Role.CLIENT],
+        doc="Own contacts that could be added: those not assigned, offered or in the draft.",
+    )
     access_grants: names.AccessGrantConnection = page("{t}.partnership_id = {p}")
+    pending_modifications: list[names.Modification] = many(
+        partnerships.PENDING, doc="Waiting for the other side: one a side at most."
+    )
+    draft: names.Modification | None = inverse(
+        partnerships.DRAFT, to=[Role.PARTNER, Role.CLIENT], doc="The viewer's own side's draft."
+    )
+    modifications: names.ModificationConnection = page(
+        "{t}.partnership_id = {p}",
+        where=partnerships.SENT,
+        orders={DEFAULT: partnerships.NEWEST_FIRST},
+        below=policy.EVERY_ROW,
+        doc="Newest first, without drafts.",
+    )
     history: names.EventConnection = page("{t}.stream = {p}", orders=NEWEST_FIRST, doc="Newest first.")
+    end_preview: EndPreview | None = embedded(
+        to=[Role.ADMIN, Role.PARTNER, Role.CLIENT], doc="What ending it would cost, for the disconnection wizard."
+    )
     viewer_has_hidden: bool = expression(by_side("{t}.hidden_by_partner", "{t}.hidden_by_client", "false"))
     started_at: datetime | None = column()
     ended_at: datetime | None = column()
     ended_by: enums.Side | None = column()
     end_reason: str | None = column()
     counts: PartnershipCounts = embedded()
+    viewer_can: list[enums.PartnershipAction] = derived(
+        partnerships.viewer_can, *partnerships.VIEWER_CAN_INPUTS, seat=True
+    )
 
 
 @strawberry.type

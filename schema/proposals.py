@@ -8,11 +8,12 @@ from domain import policy
 from models import enums
 from models.enums import Role
 from models.proposal import Proposal as ProposalRow
+from models.proposal import ProposalItem as ProposalItemRow
 from resolvers import proposals
 from resolvers.sources import Kinds
 from schema import names
 from schema.contacts import Organisation
-from schema.fields import column, derived, either, expression, many, node, one, table
+from schema.fields import column, derived, either, expression, inverse, many, node, one, table
 from schema.paging import Node
 from schema.people import User
 from schema.scalars import EmailAddress
@@ -62,6 +63,31 @@ class PartnershipOffer(Proposal):
     contacts: list[names.Contact] = many(proposals.CONTACTS, doc="Those lent with it, as far as the viewer sees them.")
 
 
+@node(ProposalItemRow)
+class ModificationItem(Node):
+    """One thing that a modification would change."""
+
+    kind: enums.ModificationKind = column()
+    contact: names.Contact | None = one("contact_id", doc="Whom it adds or releases, as far as the viewer sees them.")
+    account: names.Account | None = one("account_id", doc="What it connects, if the viewer sees it.")
+    field: str | None = column(doc="The term that changes: `title`, `startsOn` …")
+    before: str | None = column(doc="The term as it was when this was drafted.")
+    after: str | None = column(doc="The term as it would be.")
+    accepted: bool | None = column(doc="Null until decided.")
+
+
+@node(ProposalRow, prefix="modification", only="{t}.kind = 'MODIFICATION'")
+class Modification(Proposal):
+    """What one side wants to change; nothing of it takes effect until the other side accepts it, whole or in part."""
+
+    partnership: names.Partnership = one("partnership_id")
+    items: list[ModificationItem] = many("{t}.proposal_id = {p}")
+    counters: names.Modification | None = one("counters_id", doc="The modification that this one answers.")
+    countered_by: names.Modification | None = inverse(
+        "{t}.counters_id = {p}", doc="The modification that answers this one."
+    )
+
+
 @node(ProposalRow, prefix="invite", only="{t}.kind = 'INVITE'")
 class Invite(Proposal):
     """An e-mailed, single-use, expiring link. The server keeps only a hash of its token."""
@@ -76,5 +102,5 @@ class Invite(Proposal):
 Proposal.__kinds__ = Kinds(  # type: ignore[attr-defined]  # read by the compiler
     table(ProposalRow, prefix="proposal"),
     "kind",
-    {"PARTNERSHIP_OFFER": "PartnershipOffer", "INVITE": "Invite"},
+    {"PARTNERSHIP_OFFER": "PartnershipOffer", "MODIFICATION": "Modification", "INVITE": "Invite"},
 )

@@ -14,13 +14,16 @@ from schema.accounts import AccountsQuery, StaffMember
 from schema.contacts import ContactsQuery
 from schema.events import EventsQuery
 from schema.fields import root
-from schema.mutations import LinksQuery, Mutation
+from schema.mutations import LinksQuery, MainMutation
+from schema.notices import NoticesMutation
 from schema.paging import Node
-from schema.partnerships import AssignedContact, PartnershipsQuery
+from schema.partnerships import AssignedContact, PartnershipManager, PartnershipsQuery
 from schema.people import PartnerMember, PeopleQuery
-from schema.proposals import Invite, PartnershipOffer
+from schema.proposals import Invite, Modification, ModificationItem, PartnershipOffer
 from schema.scalars import SCALARS
+from schema.subscriptions import Subscription
 from schema.viewer import Seat, ViewerQuery
+from schema.webhooks import WebhooksMutation
 
 
 @strawberry.type(description="What can be read. What the viewer may not see does not exist for them.")
@@ -33,13 +36,29 @@ class Query(ViewerQuery, PeopleQuery, AccountsQuery, PartnershipsQuery, Contacts
     )
 
 
+@strawberry.type(description="What can be done. An `Idempotency-Key` header makes any mutation safe to send again.")
+class Mutation(MainMutation, NoticesMutation, WebhooksMutation):
+    """Every verb."""
+
+
 @functools.cache
 def build() -> strawberry.Schema:
     """The schema; made once."""
     return strawberry.Schema(
         query=Query,
         mutation=Mutation,
-        types=[Seat, StaffMember, AssignedContact, PartnerMember, PartnershipOffer, Invite],
+        subscription=Subscription,
+        types=[
+            Seat,
+            StaffMember,
+            AssignedContact,
+            PartnershipManager,
+            PartnerMember,
+            PartnershipOffer,
+            Modification,
+            ModificationItem,
+            Invite,
+        ],
         config=StrawberryConfig(scalar_map=SCALARS),
     )
 

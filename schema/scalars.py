@@ -9,6 +9,7 @@ from graphql import GraphQLError
 from strawberry.types.scalar import ScalarDefinition
 
 from models.enums import ErrorCode
+from resolvers import events
 
 Cursor = NewType("Cursor", str)
 EmailAddress = NewType("EmailAddress", str)
@@ -42,6 +43,13 @@ def _time(value: object) -> dt.datetime:
     return moment.astimezone(dt.UTC)
 
 
+def _position(value: object) -> int:
+    try:
+        return events.position(_text(value))
+    except ValueError:
+        raise _bad("This is no cursor of an event: send one back as it was received.") from None
+
+
 SCALARS: dict[object, ScalarDefinition] = {
     dt.datetime: strawberry.scalar(
         name="DateTime", parse_value=_time, description="A moment in UTC: `2026-11-21T20:46:00.000000Z`."
@@ -56,7 +64,7 @@ SCALARS: dict[object, ScalarDefinition] = {
     URL: strawberry.scalar(name="URL", parse_value=_text, description="An http or https address (RFC 3986)."),
     Cursor: strawberry.scalar(
         name="Cursor",
-        parse_value=_text,
+        parse_value=_position,
         description="A position in the event log: opaque, ordered, valid for resuming a subscription.",
     ),
 }

@@ -8,10 +8,10 @@ from models import enums
 from models.enums import Role
 from models.seat import Seat as SeatRow
 from models.seat import Session as SessionRow
-from resolvers import partnerships, people, proposals, viewer
+from resolvers import notices, partnerships, people, proposals, viewer, webhooks
 from resolvers.sources import DEFAULT, Filter, Function, Order, Own
 from schema import names
-from schema.fields import column, expression, many, node, one, page, plain, root
+from schema.fields import column, embedded, expression, many, node, one, page, plain, root
 from schema.paging import Node
 from schema.people import BY_NAME, SEARCH_NAME, User
 from schema.scalars import URL, EmailAddress
@@ -31,6 +31,7 @@ class Seat(Node):
     side: enums.Side = column()
     roles: list[enums.Role] = column()
     name: str = expression(viewer.SEAT_NAME, doc="The company's, or the vendor's.")
+    unread_notices: int = expression(notices.UNREAD, doc="How many of the seat's notices were not read.")
     waiting: int = expression(viewer.WAITING, doc="How many proposals wait for this seat's answer.")
 
 
@@ -47,6 +48,13 @@ class Session:
     ip: str | None = column()
     user_agent: str | None = column()
     current: bool = expression("{t}.id = :session", doc="Whether it is the one that asks.")
+
+
+@plain
+class ActionCounts:
+    """What waits for the viewer."""
+
+    pending_modifications: int = expression(viewer.PENDING_MODIFICATIONS, doc="The other sides', unanswered.")
 
 
 @node(SessionRow)
@@ -84,6 +92,26 @@ class Viewer:
         },
         order_by=(PartnershipOrder, viewer.PartnershipOrder.NAME),
         doc="The tiles of the home page.",
+    )
+    counts: ActionCounts = embedded()
+    unread_notices: int = expression(notices.UNREAD_OF_VIEWER)
+    webhook_endpoints: list[names.WebhookEndpoint] | None = many(
+        webhooks.OF_SEAT,
+        to=[Role.ADMIN, Role.PARTNER_ADMIN, Role.ACCOUNT_OWNER],
+        doc="The company's own; the vendor's, for its staff.",
+    )
+    notice_preferences: list[names.NoticePreference] = many(
+        "{t}.seat_id = :seat",
+        order=Order("{t}.topic"),
+        doc="How this seat hears of the topics for which it has chosen; of all others by every channel.",
+    )
+    notices: names.NoticeConnection = page(
+        filters={
+            "unread": (bool | None, Filter(notices.IS_UNREAD)),
+            "urgency": (enums.NoticeUrgency | None, Filter("{t}.urgency = :value")),
+        },
+        orders={DEFAULT: notices.NEWEST_FIRST},
+        doc="What is addressed to this seat, newest first.",
     )
 
 

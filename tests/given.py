@@ -4,6 +4,7 @@ partner = await given.partner("Northwind")
 ada = await given.member(partner, role=PartnerMemberRole.ADMIN)   # a seat, ready to be handed on as `by=`
 """
 
+import base64
 import hashlib
 from collections.abc import Mapping
 from datetime import timedelta
@@ -13,10 +14,11 @@ from typing import TypeVar
 from tortoise import Model
 
 import models
-from domain import clock, seats
+from domain import clock, seats, vault
 from models import base
 from models.enums import (
     AccountStatus,
+    ModificationKind,
     PartnerMemberRole,
     PartnershipStatus,
     ProposalKind,
@@ -169,6 +171,15 @@ async def staff(
     return await seat(person, STAFF_ROLES[role], client=await models.Client.get(id=of.client_id))
 
 
+async def owned(account: models.Account, by: seats.Seat) -> models.Account:
+    """Give an account to somebody who has a seat at its client already."""
+    await models.StaffMember.create(
+        account=account, user_id=by.user_id, role=SecurityRole.ACCOUNT_OWNER, joined_at=clock.now()
+    )
+    await models.Account.filter(id=account.id).update(owner_id=by.user_id)
+    return account
+
+
 # ── partnerships ──
 
 
@@ -224,6 +235,44 @@ async def offer(of: models.Partnership, **columns: object) -> models.Proposal:
     return proposal
 
 
+async def modification(of: models.Partnership, by: Side = Side.PARTNER, **columns: object) -> models.Proposal:
+    """Write a modification that one side proposes to the other; one in DRAFT was never sent."""
+    kind, is_draft = ProposalKind.MODIFICATION, columns.get("status") is ProposalStatus.DRAFT
+    partner, client = ("from_partner", "to_client") if by is Side.PARTNER else ("to_partner", "from_client")
+    return await _written(
+        models.Proposal,
+        {
+            "id": new_proposal_id(kind),
+            "kind": kind,
+            "status": ProposalStatus.PENDING,
+            "proposed_by_side": by,
+            f"{partner}_id": of.partner_id,
+            f"{client}_id": of.client_id,
+            "partnership": of,
+            "message": None if is_draft else "Please.",
+            "proposed_at": None if is_draft else clock.now(),
+            "expires_at": None if is_draft else clock.now() + OFFER_LASTS,
+            "created_at": clock.now(),
+        },
+        columns,
+    )
+
+
+async def manager(of: models.Partnership, contact: models.Contact, **columns: object) -> models.PartnershipManager:
+    """Put a contact on its own side's team."""
+    side = Side.PARTNER if contact.partner_id else Side.CLIENT
+    return await _written(
+        models.PartnershipManager,
+        {"partnership": of, "contact": contact, "side": side, "added_at": clock.now()},
+        columns,
+    )
+
+
+async def item(of: models.Proposal, kind: ModificationKind, **columns: object) -> models.ProposalItem:
+    """Write one thing that a proposal asks for."""
+    return await _written(models.ProposalItem, {"proposal": of, "kind": kind}, columns)
+
+
 async def lent_contact(
     to: models.Partnership, contact: models.Contact, by: models.Proposal, **columns: object
 ) -> models.AssignedContact:
@@ -258,3 +307,26 @@ async def _written(model: type[ROW], made_up: Mapping[str, object], given: Mappi
 
 async def _person(name: str) -> models.User:
     return await user(name)
+
+
+# ── webhooks ──
+
+WEBHOOK_SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
+
+
+async def endpoint(of: models.Partner | models.Client | None = None, **columns: object) -> models.WebhookEndpoint:
+    """Write a webhook endpoint of a company, or the vendor's; its secret is WEBHOOK_SECRET."""
+    row_id = base.new_id("endpoint")
+    owner = {"partner": of} if isinstance(of, models.Partner) else {"client": of} if of else {}
+    return await _written(
+        models.WebhookEndpoint,
+        {
+            **owner,
+            "id": row_id,
+            "url": "https://hooks.example.com/in",
+            "secret": vault.sealed(WEBHOOK_SECRET, of=row_id),
+            "secret_hint": "…8=",
+            "created_at": clock.now(),
+        },
+        columns,
+    )

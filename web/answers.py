@@ -1,6 +1,5 @@
 """Answers, and how they are put on the wire."""
 
-from collections.abc import Iterable
 from typing import NamedTuple
 
 import orjson
@@ -9,10 +8,18 @@ from starlette.types import Send
 from web.guard import Field, Refused
 
 _NO_STORE = (b"cache-control", b"no-store")
+# What keeps a browser careful with a page. Data need none of it: no cookie lets another site ask for them.
+OF_PAGES = (
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+)
 _CONTENT_TYPES = {
     media: (b"content-type", media + b"; charset=utf-8")
     for media in (b"application/json", b"application/graphql-response+json")
 }
+# What is no stream although one was asked for.
+_CONTENT_TYPES[b"text/event-stream"] = _CONTENT_TYPES[b"application/json"]
 
 
 class Reply(NamedTuple):
@@ -23,14 +30,19 @@ class Reply(NamedTuple):
     headers: tuple[Field, ...]
 
 
-def json(status: int, body: bytes, media: bytes, more: Iterable[Field] = ()) -> Reply:
+def json(status: int, body: bytes, media: bytes, *more: Field) -> Reply:
     """JSON of a media type; nobody on the way keeps it."""
     return Reply(status, body, (_CONTENT_TYPES[media], _NO_STORE, *more))
 
 
+def to_post(body: bytes, media: bytes) -> Reply:
+    """The data that a POST asked for, which nobody keeps anyway."""
+    return Reply(200, body, (_CONTENT_TYPES[media],))
+
+
 def refusal(refused: Refused, media: bytes) -> Reply:
     """A refusal as GraphQL clients read it: one error with its code."""
-    return json(refused.status, error_body(refused.code, refused.message), media, refused.headers)
+    return json(refused.status, error_body(refused.code, refused.message), media, *refused.headers)
 
 
 def error_body(code: str, message: str, **extensions: str) -> bytes:
@@ -38,8 +50,9 @@ def error_body(code: str, message: str, **extensions: str) -> bytes:
     return orjson.dumps({"errors": [{"message": message, "extensions": {"code": code} | extensions}]})
 
 
-async def send(send: Send, reply: Reply, more: Iterable[Field] = ()) -> None:
+async def send(send: Send, reply: Reply, *more: Field) -> None:
     """Send a reply."""
-    headers = [(b"content-length", b"%d" % len(reply.body)), *reply.headers, *more]
-    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
-    await send({"type": "http.response.body", "body": reply.body})
+    status, body, headers = reply
+    length = (b"content-length", b"%d" % len(body))
+    await send({"type": "http.response.start", "status": status, "headers": [length, *headers, *more]})
+    await send({"type": "http.response.body", "body": body})

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from resolvers.engine import Engine
+from resolvers.stream import Streams
 from web.guard import Refused
 
 RETRY_AFTER = ((b"retry-after", b"2"),)
@@ -10,9 +11,10 @@ RETRY_AFTER = ((b"retry-after", b"2"),)
 
 @dataclass(slots=True)
 class Backend:
-    """`problem` is null while the server is ready; `engine` is null until it was for the first time."""
+    """`problem` is null while the server is ready; `engine` and `streams` are null until it was for the first time."""
 
     engine: Engine | None = None
+    streams: Streams | None = None
     problem: str | None = "The server is starting."
 
     def ready(self) -> Engine:
@@ -20,6 +22,12 @@ class Backend:
         if self.engine is None or self.problem is not None:
             raise unavailable()
         return self.engine
+
+    def streaming(self) -> Streams:
+        """Return the subscriptions; 503 as above."""
+        if self.streams is None or self.problem is not None:
+            raise unavailable()
+        return self.streams
 
 
 def unavailable() -> Refused:

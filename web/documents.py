@@ -3,7 +3,8 @@
 import hashlib
 from collections import OrderedDict
 
-from web.guard import Parameters, Refused
+from resolvers.engine import GraphQLRequest
+from web.guard import Refused
 
 DOCUMENTS_BYTES = 8 * 1024 * 1024
 
@@ -15,19 +16,19 @@ class Documents:
         self._texts: OrderedDict[str, str] = OrderedDict()
         self._room = limit
 
-    def text(self, sent: Parameters) -> str:
-        """Return the document to run. Raises NotKept for an unknown hash; refuses a hash not its own, INVALID."""
+    def completed(self, sent: GraphQLRequest) -> GraphQLRequest:
+        """Return the request with its text. Raises NotKept for an unknown hash; refuses a hash not its own, INVALID."""
         if sent.document_hash is None:
-            return sent.query or ""
-        if sent.query is None:
-            return self._recalled(sent.document_hash)
+            return sent
+        if not sent.query:
+            return sent._replace(query=self._recalled(sent.document_hash))
         if hashlib.sha256(sent.query.encode()).hexdigest() != sent.document_hash:
             raise Refused(400, "INVALID", "The hash is not the query's SHA-256.")
-        return sent.query
+        return sent
 
-    def keep(self, sent: Parameters) -> None:
+    def keep(self, sent: GraphQLRequest) -> None:
         """Keep a document that came with its hash and was run."""
-        if sent.document_hash is None or sent.query is None or sent.document_hash in self._texts:
+        if sent.document_hash is None or sent.document_hash in self._texts:
             return
         self._texts[sent.document_hash] = sent.query
         self._room -= len(sent.query)

@@ -1,17 +1,18 @@
 """GraphQL over HTTP: POST /graphql, and GET for queries."""
 
-from collections.abc import Awaitable
 from datetime import datetime
+from http import HTTPStatus
+from typing import cast
 
 from starlette.types import Receive, Scope
 
 from domain import clock
 from domain.seats import Seat
 from resolvers.context import Caller
-from resolvers.engine import Answer, Engine, GraphQLRequest
-from web import answers, backend, faults, guard, ide
+from resolvers.engine import Answer, Engine, Subscription
+from web import answers, backend, faults, guard, ide, sse
 from web.documents import Documents, NotKept
-from web.guard import Headers, Parameters, Refused
+from web.guard import Headers, Refused
 
 _STATUS_HEADERS = {401: guard.BEARER, 405: ((b"allow", b"POST"),), 503: backend.RETRY_AFTER}
 # The message is the one that Apollo's clients know, beside the code.
@@ -23,52 +24,33 @@ class GraphQL:
 
     def __init__(self, behind: backend.Backend) -> None:
         self._behind = behind
-        self._documents = {False: Documents(), True: Documents()}
+        self.documents = {False: Documents(), True: Documents()}
 
-    async def __call__(self, scope: Scope, headers: Headers, receive: Receive) -> answers.Reply:
+    async def __call__(self, scope: Scope, headers: Headers, receive: Receive) -> answers.Reply | sse.EventStream:
         """Answer a request; what is a fault of ours is raised."""
-        if ide.is_asked_for(scope, headers):
+        if scope["method"] == "GET" and ide.is_asked_for(scope, headers):
             return ide.page()
         media = guard.answers_as(headers.get(b"accept", b""))
         try:
-            answer = await self._answered(scope, headers, receive)
-        except Refused as refused:
-            return answers.refusal(refused, media)
-        except NotKept:
-            answer = Answer(body=_NOT_KEPT, executed=False)
-        status = _status(answer, media)
-        return answers.json(status, answer.body, media, _STATUS_HEADERS.get(status, ()))
-
-    async def _answered(self, scope: Scope, headers: Headers, receive: Receive) -> Answer:
-        sent = await _parameters(scope, headers, receive)
-        engine = self._behind.ready()
-        try:
-            now, token = clock.now(), guard.bearer(headers)
+            request = await guard.requested(scope, headers, receive)
+            engine, now, token = self._behind.ready(), clock.now(), guard.bearer(headers)
             seat = None if token is None else engine.seat_at_hand(token, now) or await _seat(engine, token, now)
-            documents = self._documents[seat is not None]
-            text = documents.text(sent)
-            scope["state"]["asked"] = text, sent.operation_name
-            request = GraphQLRequest(text, sent.variables, sent.operation_name, scope["method"] == "GET")
-            answer = await engine.execute(request, _caller(scope, headers, seat, now))
-        except Exception as fault:
-            if faults.database_is_away(fault):
-                raise backend.unavailable() from fault
-            raise
+            documents = self.documents[seat is not None]
+            request = documents.completed(request)
+            scope["state"]["asked"] = request
+            caller = _caller(scope, headers, seat, now)
+            asked = engine.subscription(request, caller) if media == guard.EVENT_MEDIA else None
+            if isinstance(asked, Subscription):
+                documents.keep(request)
+                return sse.EventStream(self._behind.streaming(), asked, cast("Seat", seat), scope["wire"])
+            answer = asked or await engine.execute(request, caller)
+        except NotKept:
+            return _reply(Answer(body=_NOT_KEPT, executed=False), media)
+        except Exception as fault:  # noqa: BLE001  `_refused` raises what is none of its own
+            return answers.refusal(_refused(fault), media)
         if answer.executed:
-            documents.keep(sent)
-        return answer
-
-
-def _parameters(scope: Scope, headers: Headers, receive: Receive) -> Awaitable[Parameters]:
-    match scope["method"]:
-        case "POST":
-            return guard.posted(headers, receive)
-        case "GET":
-            return guard.queried(scope["query_string"])
-        case _:
-            raise Refused(
-                405, "INVALID", "GraphQL is spoken by POST, or by GET for queries.", ((b"allow", b"GET, POST"),)
-            )
+            documents.keep(request)
+        return _reply(answer, media, to_post=not request.read_only)
 
 
 async def _seat(engine: Engine, token: str, now: datetime) -> Seat:
@@ -85,9 +67,26 @@ def _caller(scope: Scope, headers: Headers, seat: Seat | None, now: datetime) ->
         now,
         ip=client[0] if client else None,
         user_agent=agent.decode("latin-1") if agent else None,
-        request_id=scope["state"]["request_id"],
         idempotency_key=guard.idempotency_key(headers),
     )
+
+
+def _refused(fault: Exception) -> Refused:
+    """Return what a fault is to the caller; one of ours is raised."""
+    if isinstance(fault, Refused):
+        return fault
+    if faults.database_is_away(fault):
+        return backend.unavailable()
+    raise fault
+
+
+def _reply(answer: Answer, media: bytes, *, to_post: bool = False) -> answers.Reply:
+    if media == guard.EVENT_MEDIA and _status(answer, guard.JSON_MEDIA) == HTTPStatus.OK:
+        return sse.whole(answer)
+    if answer.executed and to_post:
+        return answers.to_post(answer.body, media)
+    status = _status(answer, media)
+    return answers.json(status, answer.body, media, *_STATUS_HEADERS.get(status, ()))
 
 
 def _status(answer: Answer, media: bytes) -> int:

@@ -5,18 +5,22 @@ import re
 from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
+from types import NoneType
 from urllib.parse import parse_qsl
 
 import orjson
-from starlette.types import Receive
+from starlette.types import Receive, Scope
+
+from resolvers.engine import GraphQLRequest
 
 BODY_LIMIT = 256 * 1024
 BODY_SECONDS = 10
 JSON_DEPTH = 32
 JSON_MEDIA = b"application/json"
 RESPONSE_MEDIA = b"application/graphql-response+json"
+EVENT_MEDIA = b"text/event-stream"
 
+_ALLOWED = ((b"allow", b"GET, POST"),)
 _CLOSE = ((b"connection", b"close"),)
 _KEY = re.compile(rb"[\x21-\x7e]{1,255}")
 _BEARER = re.compile(rb"bearer +([\x21-\x7e]{1,255}) *", re.IGNORECASE)
@@ -38,31 +42,28 @@ class Refused(Exception):  # noqa: N818  a refusal is an outcome, not a fault
         self.headers = headers
 
 
-class Parameters(NamedTuple):
-    """A GraphQL request as it came. `query` is null where only a document's hash was sent."""
-
-    query: str | None
-    variables: Json | None
-    operation_name: str | None
-    document_hash: str | None
-
-
-async def posted(headers: Headers, receive: Receive) -> Parameters:
-    """Read a POST's parameters; refuses with 400, 408, 413, 415."""
+async def requested(scope: Scope, headers: Headers, receive: Receive) -> GraphQLRequest:
+    """Read what is asked, by POST or GET; refuses with 400, 405, 408, 413, 415."""
+    if scope["method"] == "GET":
+        return _queried(scope["query_string"])
+    if scope["method"] != "POST":
+        raise Refused(405, "INVALID", "GraphQL is spoken by POST, or by GET for queries.", _ALLOWED)
     if not _is_json(headers.get(b"content-type", b"")) or b"content-encoding" in headers:
         raise Refused(415, "INVALID", "Send the request as application/json in UTF-8, not compressed.")
-    return _parameters(_object("body", await body(headers, receive)))
+    return request_of(json_object("body", await body(headers, receive)), read_only=False)
 
 
-async def queried(query_string: bytes) -> Parameters:
-    """Read a GET's parameters from its address: `variables` and `extensions` are JSON text there; refuses with 400."""
+def _queried(query_string: bytes) -> GraphQLRequest:
+    """Read an address, where `variables` and `extensions` are JSON text."""
     try:
         sent = dict(parse_qsl(query_string.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=20))
     except ValueError:
         raise Refused(400, "INVALID", "The address's parameters must be valid UTF-8, twenty at most.") from None
     named: Json = {name: sent[name] for name in ("query", "operationName") if sent.get(name)}
-    parsed: Json = {name: _object(name, sent[name].encode()) for name in ("variables", "extensions") if sent.get(name)}
-    return _parameters(named | parsed)
+    parsed: Json = {
+        name: json_object(name, sent[name].encode()) for name in ("variables", "extensions") if sent.get(name)
+    }
+    return request_of(named | parsed, read_only=True)
 
 
 async def body(headers: Headers, receive: Receive, *, limit: int = BODY_LIMIT) -> bytes:
@@ -75,7 +76,8 @@ async def body(headers: Headers, receive: Receive, *, limit: int = BODY_LIMIT) -
         waits_for = next(received)
     except StopIteration as whole:
         # It came with the head, as nearly every body does: no need to set a timer, which costs more than to read it.
-        return bytes(whole.value)
+        read: bytes = whole.value
+        return read
     try:
         async with asyncio.timeout(BODY_SECONDS):
             return await _Rest(waits_for, received)
@@ -97,17 +99,15 @@ class _Rest:
 
 async def _received(receive: Receive, limit: int) -> bytes:
     message = await receive()
-    chunks = [message.get("body", b"")]
-    size = len(chunks[0])
-    while message.get("more_body", False) and size <= limit:
+    read = bytearray(message.get("body", b""))
+    while message.get("more_body") and len(read) <= limit:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise Refused(400, "INVALID", "The body is incomplete.", _CLOSE)
-        chunks.append(message.get("body", b""))
-        size += len(chunks[-1])
-    if size > limit:
+        read += message.get("body", b"")
+    if len(read) > limit:
         raise _too_large(limit)
-    return b"".join(chunks) if len(chunks) > 1 else chunks[0]
+    return bytes(read)
 
 
 def _too_large(limit: int) -> Refused:
@@ -121,7 +121,8 @@ def _is_json(content_type: bytes) -> bool:
     return media == JSON_MEDIA and all(charset in {b"utf-8", b"utf8"} for charset in charsets)
 
 
-def _object(name: str, text: bytes) -> Json:
+def json_object(name: str, text: bytes) -> Json:
+    """Read a JSON object of a bounded depth; refuses with 400."""
     try:
         parsed: object = orjson.loads(text)
     except orjson.JSONDecodeError:
@@ -146,27 +147,30 @@ def _values(outer: Json | list[object]) -> Iterable[object]:
     return outer.values() if isinstance(outer, dict) else outer
 
 
-def _parameters(sent: Json) -> Parameters:
-    query, operation_name = _text(sent, "query"), _text(sent, "operationName")
-    variables, extensions = _nested(sent, "variables"), _nested(sent, "extensions")
+_TEXT = (str, NoneType)
+_OBJECT = (dict, NoneType)
+
+
+def request_of(sent: Json, *, read_only: bool) -> GraphQLRequest:
+    """Read a request's parameters; refuses with 400."""
+    query, operation_name = sent.get("query"), sent.get("operationName")
+    variables, extensions = sent.get("variables"), sent.get("extensions")
+    if not isinstance(query, _TEXT):
+        raise _must_be("query", "a string")
+    if not isinstance(operation_name, _TEXT):
+        raise _must_be("operationName", "a string")
+    if not isinstance(variables, _OBJECT):
+        raise _must_be("variables", "an object")
+    if not isinstance(extensions, _OBJECT):
+        raise _must_be("extensions", "an object")
     document_hash = _hash(extensions.get("persistedQuery")) if extensions else None
-    if query is None and document_hash is None:
+    if not query and document_hash is None:
         raise Refused(400, "INVALID", "The request has no query.")
-    return Parameters(query, variables, operation_name or None, document_hash)
+    return GraphQLRequest(query or "", variables, operation_name or None, read_only, document_hash)
 
 
-def _text(sent: Json, name: str) -> str | None:
-    value = sent.get(name)
-    if value is None or isinstance(value, str):
-        return value
-    raise Refused(400, "INVALID", f"The parameter {name} must be a string.")
-
-
-def _nested(sent: Json, name: str) -> Json | None:
-    value = sent.get(name)
-    if value is None or isinstance(value, dict):
-        return value
-    raise Refused(400, "INVALID", f"The parameter {name} must be an object.")
+def _must_be(name: str, what: str) -> Refused:
+    return Refused(400, "INVALID", f"The parameter {name} must be {what}.")
 
 
 def _hash(persisted: object) -> str | None:
@@ -181,8 +185,11 @@ def _hash(persisted: object) -> str | None:
 def bearer(headers: Headers) -> str | None:
     """Return the bearer token, null where none was sent; any other scheme is 401."""
     authorization = headers.get(b"authorization")
-    if authorization is None:
-        return None
+    return None if authorization is None else _token(authorization)
+
+
+@lru_cache(maxsize=4096)
+def _token(authorization: bytes) -> str:
     sent = _BEARER.fullmatch(authorization)
     if sent is None:
         raise unauthenticated()
@@ -209,7 +216,7 @@ def idempotency_key(headers: Headers) -> str | None:
 
 @lru_cache(maxsize=256)
 def answers_as(accept: bytes) -> bytes:
-    """Choose the answer's media type: whichever of the two is preferred, the first one where both are liked alike.
+    """Choose the answer's media type: whichever of the three is preferred, the first one where both are liked alike.
 
     Anything else, and nothing at all, is answered as `application/json`; nobody is refused with 406.
     """
@@ -218,7 +225,7 @@ def answers_as(accept: bytes) -> bytes:
     return best[1] if best[0] > 0 else JSON_MEDIA
 
 
-_MEDIA = {JSON_MEDIA, RESPONSE_MEDIA}
+_MEDIA = {JSON_MEDIA, RESPONSE_MEDIA, EVENT_MEDIA}
 
 
 def _split(entry: bytes) -> list[bytes]:

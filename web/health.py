@@ -29,4 +29,4 @@ class Ready:
             await answers.send(send, answers.json(200, _READY, guard.JSON_MEDIA))
             return
         body = orjson.dumps({"status": "not ready", "problem": problem})
-        await answers.send(send, answers.json(503, body, guard.JSON_MEDIA, RETRY_AFTER))
+        await answers.send(send, answers.json(503, body, guard.JSON_MEDIA, *RETRY_AFTER))

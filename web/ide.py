@@ -19,12 +19,13 @@ _HEADERS = (
     (b"content-type", b"text/html; charset=utf-8"),
     (b"content-security-policy", _POLICY),
     (b"cache-control", b"no-cache"),
+    *answers.OF_PAGES,
 )
 
 
 def is_asked_for(scope: Scope, headers: Headers) -> bool:
-    """Whether a browser opens the endpoint, rather than a client that queries it by GET."""
-    asked = scope["method"] == "GET" and b"text/html" in headers.get(b"accept", b"")
+    """Whether it is a browser that opens the endpoint by GET, rather than a client that queries it so."""
+    asked = b"text/html" in headers.get(b"accept", b"")
     return asked and not (b"query=" in scope["query_string"] or b"extensions=" in scope["query_string"])
 
 

@@ -4,25 +4,20 @@ import logging
 import random
 import re
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from resolvers.engine import GraphQLRequest
 from web import answers, guard
+from web.sse import EventStream
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _OPERATION = re.compile(r"\s*(query|mutation|subscription)\b\s*([_A-Za-z][_0-9A-Za-z]{0,63})?")
+_NOSNIFF = (b"x-content-type-options", b"nosniff")
 _NAME = re.compile(r"[_A-Za-z][_0-9A-Za-z]{0,63}")
-_CAREFUL = (
-    (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
-    (b"cross-origin-opener-policy", b"same-origin"),
-    (b"cross-origin-resource-policy", b"same-origin"),
-)
-
-
-Direct = Callable[[Scope, guard.Headers, Receive], Awaitable[answers.Reply]]
+Direct = Callable[[Scope, guard.Headers, Receive], Awaitable[answers.Reply | EventStream]]
 
 
 class Requests:
@@ -41,23 +36,26 @@ class Requests:
         headers: guard.Headers = dict(scope["headers"])
         request_id = _request_id(headers)
         scope.setdefault("state", {})["request_id"] = request_id.decode()
-        more = (*_CAREFUL, (b"x-request-id", request_id))
+        named = (b"x-request-id", request_id)
         fault: Exception | None = None
         direct = self._direct.get(scope["path"])
         if direct is None:
-            status, fault = await self._routed(scope, receive, send, more)
+            status, fault = await self._routed(scope, receive, send, named)
         else:
             try:
                 reply = await direct(scope, headers, receive)
             except Exception as raised:  # noqa: BLE001  nothing above this can answer
                 fault, reply = raised, _masked(scope)
-            await answers.send(send, reply, more)
+            if isinstance(reply, answers.Reply):
+                await answers.send(send, reply, _NOSNIFF, named)
+            else:
+                await reply.serve(receive, send, _NOSNIFF, named)
             status = reply.status
         if fault is not None or self._log.is_enabled_for(logging.INFO):
             self._write(scope, status, began, fault)
 
     async def _routed(
-        self, scope: Scope, receive: Receive, send: Send, more: Iterable[guard.Field]
+        self, scope: Scope, receive: Receive, send: Send, named: guard.Field
     ) -> tuple[int, Exception | None]:
         """Have the router answer; the status, and what was raised."""
         status = 0
@@ -66,7 +64,7 @@ class Requests:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], *more]
+                message["headers"] = [*message["headers"], *answers.OF_PAGES, _NOSNIFF, named]
             return send(message)
 
         try:
@@ -83,7 +81,7 @@ class Requests:
         line = {
             "method": scope["method"],
             "path": path if path in self._direct else getattr(scope.get("route"), "path", None),
-            "operation": _operation(*state.get("asked", ("", None))),
+            "operation": _operation(state.get("asked")),
             "status": status,
             "ms": round((time.perf_counter() - began) * 1000, 1),
             "request_id": state["request_id"],
@@ -101,8 +99,11 @@ def _request_id(headers: guard.Headers) -> bytes:
     return b"%016x" % random.getrandbits(64)  # no secret
 
 
-def _operation(document: str, name: str | None) -> str | None:
+def _operation(asked: GraphQLRequest | None) -> str | None:
     """Return what the log may say of a document: the kind and name of the operation, as far as the document has it."""
+    if asked is None:
+        return None
+    document, name = asked.query, asked.operation_name
     if name is None:
         begun = _OPERATION.match(document)
         return " ".join(filter(None, begun.groups())) if begun else None

@@ -1,5 +1,6 @@
 """Contacts: each company keeps its own; a partner also its clients' (mission 0.1, 0.2, 0.3, 0.9)."""
 
+from dataclasses import dataclass
 from datetime import timedelta
 from types import ModuleType
 from typing import Any
@@ -7,11 +8,21 @@ from typing import Any
 import pytest
 
 import models
-from domain import contacts
+from domain import contacts, managers, modifications, partnerships, proposals
 from domain.seats import Seat
-from models.enums import ContactPurpose, PartnershipStatus, SecurityRole, Side, UserErrorCode
+from models.enums import (
+    Audience,
+    ContactPurpose,
+    PartnerMemberRole,
+    PartnershipStatus,
+    ProposalStatus,
+    SecurityRole,
+    Side,
+    UserErrorCode,
+)
 from tests import given
 from tests.domain.refusals import columns, everything, refused
+from tests.domain.test_changes import chain_breaks_at, history
 
 
 async def create(by: Seat, organisation_id: str, **given_columns: Any) -> str:
@@ -202,3 +213,225 @@ class TestUpdate:
         contact, member = await given.contact(partner, erased_at=clock.now()), await given.member(partner)
         async with refused(UserErrorCode.WRONG_STATE, "contactId"):
             await contacts.update(by=member, contact_id=contact.id, title="CEO")
+
+
+PERSON = "Grace Brewster Hopper"
+# Everything by which she was ever known here.
+STRINGS = [PERSON, "Grace Murray", "grace@northwind.example", "+47 5555 1234", "+47 999 88 777", "Rear Admiral"]
+
+
+@dataclass
+class Market:
+    """A partner whose contact Grace is lent, asked for and told of wherever that is possible."""
+
+    partner: models.Partner
+    client: models.Client
+    admin: Seat
+    owner: Seat
+    grace: str
+    other: str
+    partnership: str
+
+
+@pytest.fixture
+async def market(database: None, clock: ModuleType) -> Market:
+    partner, client = await given.partner(), await given.client()
+    admin = await given.member(partner, PartnerMemberRole.ADMIN)
+    owner = await given.staff(await given.account(client))
+    grace = await contacts.create(
+        by=admin,
+        organisation_id=partner.id,
+        name="Grace Murray",
+        title="Rear Admiral",
+        email="grace@northwind.example",
+        phone="+47 5555 1234",
+        mobile="+47 999 88 777",
+    )
+    await contacts.update(by=admin, contact_id=grace, name=PERSON)
+    other = await contacts.create(by=admin, organisation_id=partner.id, name="Olga Other")
+    partnership = await partnerships.offer(
+        by=admin,
+        partner_id=partner.id,
+        client_id=client.id,
+        terms={"title": "Shop care"},
+        contact_ids=[grace],
+        message=f"{PERSON.upper()} looks after you.",
+    )
+    offer = await models.Proposal.get(partnership_id=partnership)
+    accounts = [account.id for account in await models.Account.all()]
+    await proposals.accept(offer.id, by=owner, account_ids=accounts, comment="We know Grace Murray.")
+    return Market(partner, client, admin, owner, grace, other, partnership)
+
+
+async def drafted(market: Market, *, by: Seat, **wanted: Any) -> str:
+    draft_id = await modifications.draft(by=by, partnership_id=market.partnership, **wanted)
+    assert draft_id is not None
+    return draft_id
+
+
+async def items(proposal_id: str) -> list[tuple[str, str | None, bool | None]]:
+    rows = await models.ProposalItem.filter(proposal_id=proposal_id).order_by("id")
+    return [(row.kind, row.contact_id, row.accepted) for row in rows]
+
+
+def hits(rows: dict[str, list[dict[str, object]]]) -> list[tuple[str, str, str]]:
+    """Look for the person's strings in every column of every row: table, column, string."""
+    return [
+        (table, column, string)
+        for table, every in rows.items()
+        for row in every
+        for column, value in row.items()
+        for string in STRINGS
+        if string.casefold() in str(value).casefold()
+    ]
+
+
+class TestErase:
+    async def test_0_10_of_the_person_nothing_is_left_and_what_happened_stays(
+        self, market: Market, clock: ModuleType
+    ) -> None:
+        await managers.add(by=market.admin, partnership_id=market.partnership, contact_ids=[market.grace, market.other])
+        submitted = await drafted(market, by=market.owner, release_contacts=[market.grace])
+        await modifications.submit(submitted, by=market.owner, message=f"Without {PERSON}, please.")
+        await contacts.update(
+            by=await given.admin(), contact_id=market.other, title="CTO", on_behalf_of="grace@northwind.example"
+        )
+        before = await models.Event.all().order_by("id")
+        assert {string for *_, string in hits(await everything())} == set(STRINGS)
+        clock.advance(timedelta(hours=1))
+
+        await contacts.erase(by=market.admin, contact_id=market.grace)
+
+        assert hits(await everything()) == []
+        kept = {event.id: event for event in await models.Event.all()}
+        told = [
+            (kept[event.id].topic, kept[event.id].erased_at is not None, kept[event.id].salt is None)
+            for event in before
+        ]
+        assert told == [
+            ("contact.created", True, True),
+            ("contact.updated", True, True),
+            ("contact.created", False, False),
+            ("partnership.offered", True, True),
+            ("partnership.accepted", True, True),
+            ("grant.connected", False, False),
+            ("managers.added", True, True),
+            ("partnership.team_changed", False, False),
+            ("partnership.modification.drafted", True, True),
+            ("partnership.modification.submitted", True, True),
+            ("contact.updated", True, True),
+        ]
+        for event in before:
+            after = kept[event.id]
+            facts = ("stream", "version", "topic", "subject", "actor_id", "side", "at", "commitment", "digest")
+            assert [getattr(after, fact) for fact in facts] == [getattr(event, fact) for fact in facts]
+        for stream in await models.Stream.all():
+            assert chain_breaks_at(await history(stream.id)) is None
+
+    async def test_0_10_the_row_is_emptied_and_the_erasure_is_told(self, market: Market, clock: ModuleType) -> None:
+        was = await models.Contact.get(id=market.grace)
+        clock.advance(timedelta(hours=1))
+        assert await contacts.erase(by=market.admin, contact_id=market.grace) == market.grace
+        assert columns(await models.Contact.get(id=market.grace)) == {
+            "id": market.grace,
+            "partner_id": market.partner.id,
+            "client_id": None,
+            "name": "",
+            "name_key": "",
+            "title": None,
+            "email": None,
+            "phone": None,
+            "mobile": None,
+            "purposes": [],
+            "created_at": was.created_at,
+            "updated_at": clock.now(),
+            "erased_at": clock.now(),
+        }
+        event = await models.Event.get(topic="contact.erased")
+        assert (event.stream, event.subject, event.partner_id, event.changes, event.visible_to) == (
+            market.partner.id,
+            market.grace,
+            market.partner.id,
+            [],
+            Audience.BOTH,
+        )
+
+    async def test_0_10_what_is_lent_is_released_and_a_place_on_a_team_is_left(
+        self, market: Market, clock: ModuleType
+    ) -> None:
+        await managers.add(by=market.admin, partnership_id=market.partnership, contact_ids=[market.grace, market.other])
+        clock.advance(timedelta(hours=1))
+        await contacts.erase(by=market.admin, contact_id=market.grace)
+        assert (await models.AssignedContact.get(contact_id=market.grace)).released_at == clock.now()
+        team = await models.PartnershipManager.all().order_by("contact_id")
+        assert {manager.contact_id: manager.removed_at for manager in team} == {
+            market.grace: clock.now(),
+            market.other: None,
+        }
+
+    async def test_0_10_an_open_modification_loses_the_item_alone(self, market: Market) -> None:
+        third = await contacts.create(by=market.admin, organisation_id=market.partner.id, name="Theo Third")
+        pending = await drafted(market, by=market.admin, add_contacts=[market.other, third])
+        await modifications.submit(pending, by=market.admin, message="Two more.")
+        version = (await models.Proposal.get(id=pending)).version
+        await contacts.erase(by=market.admin, contact_id=market.other)
+        proposal = await models.Proposal.get(id=pending)
+        assert (proposal.status, proposal.version) == (ProposalStatus.PENDING, version + 1)
+        assert await items(pending) == [("ADD_CONTACT", market.other, False), ("ADD_CONTACT", third, None)]
+        await proposals.accept(pending, by=market.owner)
+        assert await items(pending) == [("ADD_CONTACT", market.other, False), ("ADD_CONTACT", third, True)]
+        lent = await models.AssignedContact.filter(partnership_id=market.partnership, released_at__isnull=True)
+        assert {row.contact_id for row in lent if row.assigned_at} == {market.grace, third}
+
+    async def test_0_10_a_draft_loses_it_too(self, market: Market) -> None:
+        third = await contacts.create(by=market.admin, organisation_id=market.partner.id, name="Theo Third")
+        draft = await drafted(market, by=market.admin, add_contacts=[market.other, third])
+        await contacts.erase(by=market.admin, contact_id=market.other)
+        assert await items(draft) == [("ADD_CONTACT", third, None)]
+        assert (await models.Proposal.get(id=draft)).version == 2
+
+    async def test_0_10_what_was_decided_stays_decided(self, market: Market) -> None:
+        accepted = await drafted(market, by=market.admin, add_contacts=[market.other])
+        await modifications.submit(accepted, by=market.admin, message="One more.")
+        await proposals.accept(accepted, by=market.owner)
+        await contacts.erase(by=market.admin, contact_id=market.other)
+        assert await items(accepted) == [("ADD_CONTACT", market.other, True)]
+
+    async def test_0_10_a_name_that_is_part_of_a_word_is_another(self, market: Market) -> None:
+        short = await contacts.create(by=market.admin, organisation_id=market.partner.id, name="Al")
+        draft = await drafted(market, by=market.admin, add_contacts=[short])
+        await modifications.submit(draft, by=market.admin, message="Also in the fall.")
+        await contacts.erase(by=market.admin, contact_id=short)
+        assert (await models.Proposal.get(id=draft)).message == "Also in the fall."
+
+    async def test_0_10_an_erased_contact_is_not_erased_lent_changed_or_put_on_a_team(self, market: Market) -> None:
+        await contacts.erase(by=market.admin, contact_id=market.other)
+        async with refused(UserErrorCode.WRONG_STATE, "contactId"):
+            await contacts.erase(by=market.admin, contact_id=market.other)
+        async with refused(UserErrorCode.WRONG_STATE, "contactId"):
+            await contacts.update(by=market.admin, contact_id=market.other, title="CEO")
+        async with refused(UserErrorCode.INVALID, "addContacts"):
+            await drafted(market, by=market.admin, add_contacts=[market.other])
+        async with refused(UserErrorCode.INVALID, "contactIds"):
+            await managers.add(by=market.admin, partnership_id=market.partnership, contact_ids=[market.other])
+
+    async def test_0_10_only_those_in_charge_of_its_own_company_and_the_vendor_erase(self, market: Market) -> None:
+        theirs = await contacts.create(by=market.admin, organisation_id=market.client.id, name="Clara")
+        member = await given.member(market.partner)
+        async with refused(UserErrorCode.FORBIDDEN):
+            await contacts.erase(by=member, contact_id=market.grace)
+        async with refused(UserErrorCode.FORBIDDEN):
+            await contacts.erase(by=market.admin, contact_id=theirs)
+        async with refused(UserErrorCode.FORBIDDEN):
+            await contacts.erase(by=market.owner, contact_id=market.grace)
+        stranger = await given.member(await given.partner("Southwind"), PartnerMemberRole.ADMIN)
+        async with refused(UserErrorCode.NOT_FOUND, "contactId"):
+            await contacts.erase(by=stranger, contact_id=market.grace)
+        await contacts.erase(by=market.owner, contact_id=theirs)
+        vendor = await given.admin()
+        await contacts.erase(by=vendor, contact_id=market.grace)
+        events = await models.Event.filter(topic="contact.erased").order_by("id")
+        assert [(event.actor_id, event.on_behalf_of) for event in events] == [
+            (market.owner.user_id, None),
+            (vendor.user_id, market.partner.id),
+        ]

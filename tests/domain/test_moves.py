@@ -5,6 +5,7 @@ import pytest
 
 from domain import moves, policy
 from models.enums import (
+    PartnershipAction,
     PartnershipStatus,
     ProposalAction,
     ProposalKind,
@@ -24,6 +25,18 @@ PARTNERSHIP_OFFER decline  PENDING -> DECLINED  ASKED  OFFER_DECLINE     partner
 PARTNERSHIP_OFFER withdraw PENDING -> WITHDRAWN ASKING OFFER_WITHDRAW    partnership.withdrawn WITHDRAW
 PARTNERSHIP_OFFER remind   PENDING -> PENDING   ASKING OFFER_REMIND      partnership.reminded  REMIND
 PARTNERSHIP_OFFER expire   PENDING -> EXPIRED   TIME   -                 partnership.expired   -
+MODIFICATION draft - -> DRAFT ASKING MODIFICATION_DRAFT partnership.modification.drafted -
+MODIFICATION draft DRAFT -> DRAFT ASKING MODIFICATION_DRAFT partnership.modification.drafted -
+MODIFICATION submit DRAFT -> PENDING ASKING MODIFICATION_SUBMIT partnership.modification.submitted SUBMIT
+MODIFICATION accept PENDING -> ACCEPTED ASKED MODIFICATION_ACCEPT partnership.modification.accepted ACCEPT
+MODIFICATION accept_in_part PENDING -> PARTIALLY_ACCEPTED ASKED MODIFICATION_ACCEPT partnership.modification.accepted -
+MODIFICATION decline PENDING -> DECLINED ASKED MODIFICATION_DECLINE partnership.modification.declined DECLINE
+MODIFICATION counter PENDING -> SUPERSEDED ASKED MODIFICATION_COUNTER - COUNTER
+MODIFICATION replace - -> PENDING ASKING MODIFICATION_COUNTER partnership.modification.countered -
+MODIFICATION withdraw PENDING -> WITHDRAWN ASKING MODIFICATION_WITHDRAW partnership.modification.withdrawn WITHDRAW
+MODIFICATION remind PENDING -> PENDING ASKING MODIFICATION_REMIND partnership.modification.reminded REMIND
+MODIFICATION expire PENDING -> EXPIRED TIME - partnership.modification.expired -
+MODIFICATION cancel DRAFT|PENDING -> CANCELLED CAUSE - - -
 INVITE            send     -       -> PENDING   ASKING -                 invite.sent           -
 INVITE            accept   PENDING -> ACCEPTED  HOLDER INVITE_ACCEPT     invite.accepted       -
 INVITE            decline  PENDING -> DECLINED  HOLDER INVITE_DECLINE    invite.declined       -
@@ -38,6 +51,13 @@ accept   OFFERED -> ACTIVE    ASKED  OFFER_ACCEPT      partnership.accepted  -
 decline  OFFERED -> DECLINED  ASKED  OFFER_DECLINE     partnership.declined  -
 withdraw OFFERED -> WITHDRAWN ASKING OFFER_WITHDRAW    partnership.withdrawn -
 expire   OFFERED -> EXPIRED   TIME   -                 partnership.expired   -
+modify   ACTIVE    -> ACTIVE    SIDE    MODIFICATION_DRAFT -                  EDIT
+manage   ACTIVE    -> ACTIVE    SIDE    MANAGERS_ADD       managers.added     MANAGE_TEAM
+end      ACTIVE    -> ENDED     ANYBODY PARTNERSHIP_END    partnership.ended  END
+hide     ENDED     -> ENDED     SIDE    PARTNERSHIP_HIDE   partnership.hidden HIDE
+hide     DECLINED  -> DECLINED  SIDE    PARTNERSHIP_HIDE   partnership.hidden HIDE
+hide     WITHDRAWN -> WITHDRAWN SIDE    PARTNERSHIP_HIDE   partnership.hidden HIDE
+hide     EXPIRED   -> EXPIRED   SIDE    PARTNERSHIP_HIDE   partnership.hidden HIDE
 """
 
 
@@ -67,7 +87,7 @@ def test_the_moves_of_partnerships_are_those_of_the_law() -> None:
 
 def test_every_final_status_is_final() -> None:
     every = [row for rows in moves.PROPOSAL.values() for row in rows]
-    assert {source for row in every for source in row.sources} == {ProposalStatus.PENDING}
+    assert {source for row in every for source in row.sources} == {ProposalStatus.DRAFT, ProposalStatus.PENDING}
 
 
 def test_a_partnership_moves_as_its_offer_does() -> None:
@@ -75,7 +95,8 @@ def test_a_partnership_moves_as_its_offer_does() -> None:
         row.verb: (row.party, row.permission, row.topic) for row in moves.PROPOSAL[ProposalKind.PARTNERSHIP_OFFER]
     }
     del offers["remind"]
-    assert {row.verb: (row.party, row.permission, row.topic) for row in moves.PARTNERSHIP} == offers
+    begins = [row for row in moves.PARTNERSHIP if row.action is None]
+    assert {row.verb: (row.party, row.permission, row.topic) for row in begins} == offers
 
 
 def test_every_move_announces_a_topic_that_is_described_and_routed() -> None:
@@ -87,10 +108,15 @@ def test_every_move_announces_a_topic_that_is_described_and_routed() -> None:
 def test_5_1_access_and_security_cannot_be_muted() -> None:
     assert {name for name, topic in moves.TOPICS.items() if not topic.mutable} == {
         "grant.connected",
+        "grant.disconnected",
+        "partnership.ended",
         "admin.created",
         "session.started",
         "sign_in.link_requested",
         "password.changed",
+        "webhook.created",
+        "webhook.updated",
+        "webhook.secret_rotated",
     }
 
 
@@ -141,8 +167,15 @@ def test_the_buttons_of_every_seat_in_every_state(kind: ProposalKind, status: Pr
                 expected = [ProposalAction.WITHDRAW, ProposalAction.REMIND]
             if kind is ProposalKind.PARTNERSHIP_OFFER and is_other_side and Role.ACCOUNT_OWNER in roles:
                 expected = [ProposalAction.ACCEPT, ProposalAction.DECLINE]
+            if kind is ProposalKind.MODIFICATION and is_own_side and roles & {Role.PARTNER, Role.CLIENT}:
+                expected = [ProposalAction.WITHDRAW, ProposalAction.REMIND]
+            if kind is ProposalKind.MODIFICATION and is_other_side and roles & {Role.PARTNER, Role.CLIENT}:
+                expected = [ProposalAction.ACCEPT, ProposalAction.DECLINE, ProposalAction.COUNTER]
             if kind is ProposalKind.INVITE and is_own_side and roles & {Role.PARTNER, Role.ADMIN}:
                 expected = [ProposalAction.WITHDRAW, ProposalAction.REMIND]
+        is_drafted = kind is ProposalKind.MODIFICATION and status is ProposalStatus.DRAFT
+        if is_drafted and is_own_side and roles & {Role.PARTNER, Role.CLIENT}:
+            expected = [ProposalAction.SUBMIT]
         assert (
             moves.proposal_actions(kind, status, is_own_side=is_own_side, is_other_side=is_other_side, roles=roles)
             == expected
@@ -174,6 +207,24 @@ def test_every_permission_of_a_move_has_its_roles() -> None:
     assert asked <= set(policy.ALLOWED)
 
 
-def test_every_partnership_status_but_its_end_is_reached() -> None:
-    reached = {row.target for row in moves.PARTNERSHIP}
-    assert reached == set(PartnershipStatus) - {PartnershipStatus.ENDED}
+@pytest.mark.parametrize("status", PartnershipStatus)
+def test_the_buttons_of_a_partnership_for_every_seat_in_every_state(status: PartnershipStatus) -> None:
+    over = {
+        PartnershipStatus.DECLINED,
+        PartnershipStatus.WITHDRAWN,
+        PartnershipStatus.EXPIRED,
+        PartnershipStatus.ENDED,
+    }
+    for roles in SEATS:
+        expected: list[PartnershipAction] = []
+        if status is PartnershipStatus.ACTIVE and roles & {Role.PARTNER, Role.CLIENT}:
+            expected = [PartnershipAction.EDIT, PartnershipAction.MANAGE_TEAM]
+        if status is PartnershipStatus.ACTIVE and roles & {Role.ADMIN, Role.PARTNER_ADMIN, Role.ACCOUNT_OWNER}:
+            expected = [*expected, PartnershipAction.END]
+        if status in over and roles & {Role.PARTNER, Role.CLIENT}:
+            expected = [PartnershipAction.HIDE]
+        assert moves.partnership_actions(status, roles=roles) == expected
+
+
+def test_every_partnership_status_is_reached() -> None:
+    assert {row.target for row in moves.PARTNERSHIP} == set(PartnershipStatus)

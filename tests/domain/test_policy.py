@@ -3,11 +3,11 @@ import itertools
 import pytest
 
 import models
-from domain import policy
+from domain import changes, policy
 from domain.errors import Refusal
 from domain.policy import Permission
 from domain.seats import Seat
-from models.enums import Capability, PartnershipStatus, Role, SecurityRole, Side, UserErrorCode
+from models.enums import Audience, Capability, PartnershipStatus, Role, SecurityRole, Side, UserErrorCode
 from tests import given
 from tests.domain.refusals import columns, refused
 
@@ -25,6 +25,7 @@ INVITE_ACCEPT         x      .    .     .       .             .      .
 INVITE_DECLINE        x      .    .     .       .             .      .
 INVITE_WITHDRAW       .      .    x     x       .             .      .
 INVITE_REMIND         .      .    x     x       .             .      .
+PROPOSAL_SUBMIT       .      .    .     x       .             x      .
 PROPOSAL_ACCEPT       .      x    .     .       .             .      .
 PROPOSAL_DECLINE      .      x    .     .       .             .      .
 PROPOSAL_WITHDRAW     .      x    .     .       .             .      .
@@ -34,12 +35,35 @@ OFFER_ACCEPT          .      .    .     .       .             .      x
 OFFER_DECLINE         .      .    .     .       .             .      x
 OFFER_WITHDRAW        .      .    .     x       .             .      .
 OFFER_REMIND          .      .    .     x       .             .      .
+MODIFICATION_DRAFT    .      .    .     x       .             x      .
+MODIFICATION_SUBMIT   .      .    .     x       .             x      .
+MODIFICATION_ACCEPT   .      .    .     x       .             x      .
+MODIFICATION_DECLINE  .      .    .     x       .             x      .
+MODIFICATION_WITHDRAW .      .    .     x       .             x      .
+MODIFICATION_COUNTER  .      .    .     x       .             x      .
+MODIFICATION_REMIND   .      .    .     x       .             x      .
+MANAGERS_ADD          .      .    .     x       .             x      .
+MANAGER_REMOVE        .      .    .     x       .             x      .
+PARTNERSHIP_END       .      .    x     .       x             .      x
+PARTNERSHIP_HIDE      .      .    .     x       .             x      .
 PARTNER_CREATE        .      .    x     .       .             .      .
 PARTNER_UPDATE        .      .    x     .       x             .      .
 CLIENT_CREATE         .      .    x     .       .             .      .
 CLIENT_UPDATE         .      .    x     .       .             .      x
 CONTACT_CREATE        .      .    x     x       .             x      .
 CONTACT_UPDATE        .      .    x     x       .             x      .
+CONTACT_ERASE         .      .    x     .       x             .      x
+NOTICE_MARK_READ      .      x    .     .       .             .      .
+NOTICES_MARK_READ     .      x    .     .       .             .      .
+NOTICE_ACKNOWLEDGE    .      x    .     .       .             .      .
+NOTICE_PREFERENCE_SET .      x    .     .       .             .      .
+WEBHOOK_CREATE        .      .    x     .       x             .      x
+WEBHOOK_UPDATE        .      .    x     .       x             .      x
+WEBHOOK_SECRET_ROTATE .      .    x     .       x             .      x
+WEBHOOK_DELETE        .      .    x     .       x             .      x
+WEBHOOK_TEST          .      .    x     .       x             .      x
+WEBHOOK_REDELIVER     .      .    x     .       x             .      x
+WEBHOOK_REPLAY        .      .    x     .       x             .      x
 """
 HEAD, *ROWS = (line.split() for line in MATRIX.strip().splitlines())
 EXPECTED = {row[0]: {role for role, mark in zip(HEAD, row[1:], strict=True) if mark == "x"} for row in ROWS}
@@ -136,3 +160,29 @@ class TestRows:
         by = await given.member(partner)
         async with refused(UserErrorCode.NOT_FOUND):
             await policy.find(models.Contact, contact.id, by=by)
+
+    @pytest.mark.parametrize(
+        ("audience", "sides"),
+        [
+            (Audience.BOTH, {Side.PARTNER, Side.CLIENT, Side.VENDOR}),
+            (Audience.PARTNER, {Side.PARTNER, Side.VENDOR}),
+            (Audience.CLIENT, {Side.CLIENT, Side.VENDOR}),
+            (Audience.VENDOR, {Side.VENDOR}),
+            (Audience.PARTNER_ALONE, {Side.PARTNER}),
+            (Audience.CLIENT_ALONE, {Side.CLIENT}),
+        ],
+    )
+    async def test_4_6_an_event_exists_for_its_audience(self, audience: Audience, sides: set[Side]) -> None:
+        partner, client = await given.partner(), await given.client()
+        partnership = await given.partnership(partner, client)
+        by = [await given.member(partner), await given.staff(await given.account(client)), await given.admin()]
+        async with changes.change(by=by[0]) as c:
+            about: changes.About = {"partner_id": partner.id, "client_id": client.id}
+            c.event("partnership.ended", stream=partnership.id, audience=audience, **about)
+        event = await models.Event.get()
+        for seat in by:
+            if seat.side in sides:
+                assert (await policy.find(models.Event, event.id, by=seat)).id == event.id
+                continue
+            async with refused(UserErrorCode.NOT_FOUND):
+                await policy.find(models.Event, event.id, by=seat)

@@ -7,12 +7,14 @@ from datetime import timedelta
 from types import ModuleType
 
 import pytest
+from tortoise.connection import get_connection
 
 import models
-from domain import changes, clock, moves, partnerships, proposals, tokens
+from domain import changes, clock, invites, moves, offers, partnerships, proposals, states, tokens
 from domain.changes import Outcome, Request
 from domain.errors import Refusal
 from domain.seats import Seat
+from models import sql
 from models.enums import (
     AccessStatus,
     AccountStatus,
@@ -28,6 +30,7 @@ from models.enums import (
     Side,
     UserErrorCode,
 )
+from models.sql import Dialect
 from tests import given
 from tests.domain.refusals import columns, everything, refused
 
@@ -85,8 +88,8 @@ async def joined(s: Scene) -> str:
     """Have the invited client join: its invite is accepted, and the offer is then the client's to answer."""
     invite = await models.Proposal.get(partnership_id=s.partnership_id, kind=ProposalKind.INVITE)
     async with changes.change(by=None) as c:
-        await proposals.close(c, invite.id, ProposalStatus.ACCEPTED, by_user=s.owner.user_id)
-        await partnerships.bring_in(c, s.partnership_id, s.client.id)
+        await states.close(c, invite.id, ProposalStatus.ACCEPTED, by_user=s.owner.user_id)
+        await offers.bring_in(c, s.partnership_id, s.client.id)
     return invite.id
 
 
@@ -231,8 +234,9 @@ class TestState:
     ) -> None:
         s = await scene()
         clock.advance(HOUR)
-        await models.Proposal.filter(id=s.offer_id).update(status=status)
         is_draft = status is ProposalStatus.DRAFT
+        sent = {"proposed_at": None} if is_draft else {}
+        await models.Proposal.filter(id=s.offer_id).update(status=status, **sent)
         code = UserErrorCode.EXPIRED if status is ProposalStatus.EXPIRED else UserErrorCode.WRONG_STATE
         # A draft does not exist for the other side.
         expected = UserErrorCode.NOT_FOUND if is_draft and verb in ANSWERS else code
@@ -446,8 +450,8 @@ class TestEnds:
             await proposals.withdraw(s.offer_id, by=s.paula)
         else:
             async with changes.change(by=None) as c:
-                closed = await proposals.close(c, s.offer_id, ProposalStatus.DECLINED, by_user=None)
-                await proposals.end_offers(c, [closed], "decline")
+                closed = await states.close(c, s.offer_id, ProposalStatus.DECLINED, by_user=None)
+                await offers.end(c, closed, "decline")
         invite = await models.Proposal.get(id=invite.id)
         link = await models.Link.get(proposal_id=invite.id)
         assert (invite.status, invite.decided_at, invite.decided_by_id) == (ProposalStatus.CANCELLED, clock.now(), None)
@@ -519,8 +523,8 @@ class TestByMail:
         await models.Proposal.filter(id=later.offer_id).update(from_partner_id=first.partner.id)
         await models.Partnership.filter(id=later.partnership_id).update(partner_id=first.partner.id)
         async with changes.change(by=None) as c:
-            await proposals.close(c, invite.id, ProposalStatus.ACCEPTED, by_user=None)
-            await partnerships.bring_in(c, later.partnership_id, first.client.id)
+            await states.close(c, invite.id, ProposalStatus.ACCEPTED, by_user=None)
+            await offers.bring_in(c, later.partnership_id, first.client.id)
         assert await first.topics() == ["partnership.offered", "partnership.expired"]
 
     async def test_the_former_partnership_is_remembered(self) -> None:
@@ -542,8 +546,8 @@ class TestByMail:
         s = await scene(by_mail=True)
         invite = await models.Proposal.get(kind=ProposalKind.INVITE)
         async with changes.change(by=None) as c:
-            closed = await proposals.close(c, invite.id, status, by_user=None, comment="No.")
-            await proposals.end_invite(c, closed, verb)
+            closed = await states.close(c, invite.id, status, by_user=None, comment="No.")
+            await invites.end(c, closed, verb)
         offer, invite = await s.offer(), await models.Proposal.get(id=invite.id)
         assert (offer.status, offer.comment, invite.status, invite.comment) == (status, "No.", status, "No.")
         assert await s.topics() == ["partnership.offered", topic]
@@ -563,7 +567,7 @@ class TestInvites:
 
     async def invite(self, by: Seat, partner: models.Partner) -> str:
         async with changes.change(by=by) as c:
-            return await proposals.send_invite(
+            return await invites.send(
                 c,
                 InviteKind.PARTNER_ADMIN,
                 email="ada@northwind.example",
@@ -629,7 +633,7 @@ class TestInvites:
     async def test_an_owners_invite_is_told_to_the_client(self) -> None:
         account = await given.account(await given.client())
         async with changes.change(by=await given.admin()) as c:
-            await proposals.send_invite(
+            await invites.send(
                 c,
                 InviteKind.ACCOUNT_OWNER,
                 email="clara@harbour.example",
@@ -761,6 +765,16 @@ class TestTime:
         await scene()
         clock.advance(8 * DAY)
         assert [await proposals.remind_due(clock.now()) for _ in range(2)] == [1, 0]
+
+    async def test_5_3_a_sweep_reads_what_is_due_and_not_all_that_waits(self, dialect: Dialect) -> None:
+        connection = get_connection("default")
+        since = {f"since_{reminded}": clock.now() for reminded in range(len(proposals.REMINDERS))}
+        statement, values = sql.bind(proposals._WAITING, {"at": clock.now(), "batch": 1, **since}, dialect)
+        explain = "explain query plan" if dialect is Dialect.SQLITE else "explain"
+        if dialect is Dialect.POSTGRES:  # which would rather read the whole of an empty table
+            await connection.execute_script("set local enable_seqscan = off")
+        plan = str(await connection.execute_query_dict(f"{explain} {statement}", values))
+        assert plan.count("proposal_to_remind_of") == len(proposals.REMINDERS)
 
     async def test_5_3_an_offer_by_mail_is_reminded_of_once_with_the_link_it_has(self, clock: ModuleType) -> None:
         await scene(by_mail=True)

@@ -26,6 +26,20 @@ WITHOUT_INPUT: dict[str, dict[str, str]] = {
     "signInLinkSend": {"email": "EmailAddress!"},
     "proposalWithdraw": {"proposalId": "ID!", "expectedVersion": "Int"},
     "proposalRemind": {"proposalId": "ID!"},
+    "managersAdd": {"partnershipId": "ID!", "contactIds": "[ID!]!"},
+    "managerRemove": {"managerId": "ID!"},
+    "partnershipHide": {"partnershipId": "ID!"},
+    "partnershipEnd": {"partnershipId": "ID!", "reason": "String!", "confirmation": "String!"},
+    "contactErase": {"contactId": "ID!"},
+    "noticeMarkRead": {"noticeId": "ID!"},
+    "noticesMarkRead": {"upTo": "Cursor!"},
+    "noticeAcknowledge": {"noticeId": "ID!"},
+    "noticePreferenceSet": {"topic": "String!", "channels": "[NoticeChannel!]!"},
+    "webhookSecretRotate": {"endpointId": "ID!"},
+    "webhookDelete": {"endpointId": "ID!"},
+    "webhookTest": {"endpointId": "ID!"},
+    "webhookRedeliver": {"deliveryId": "ID!"},
+    "webhookReplay": {"endpointId": "ID!", "after": "Cursor!"},
 }
 
 

@@ -6,6 +6,7 @@ from types import ModuleType
 
 import models
 from models.enums import PartnershipStatus
+from resolvers import events
 from tests import given
 from tests.journeys import judge
 from tests.journeys import market as companies
@@ -24,11 +25,14 @@ query Everywhere($id: ID!) {
 }
 """
 NOTHING = dict.fromkeys(("node", "partner", "client", "account", "partnership", "contact")) | {"nodes": [None]}
+# Made when it is sent: it is encrypted by the key of whoever serves.
+CURSOR = "a cursor"
 MUTATIONS: dict[str, Json] = {
     "seatTake": {"seatId": "seat_x"},
     "signOut": {},
     "sessionEnd": {"sessionId": "session_x"},
     "passwordChange": {"input": {"new": "a long enough password"}},
+    "proposalSubmit": {"input": {"proposalId": "modification_x", "message": "X"}},
     "proposalAccept": {"input": {"proposalId": "offer_x"}},
     "proposalDecline": {"input": {"proposalId": "offer_x"}},
     "proposalWithdraw": {"proposalId": "offer_x"},
@@ -48,7 +52,25 @@ MUTATIONS: dict[str, Json] = {
     "clientUpdate": {"input": {"clientId": "client_x"}},
     "contactCreate": {"input": {"organisationId": "client_x", "name": "X"}},
     "contactUpdate": {"input": {"contactId": "contact_x"}},
+    "contactErase": {"contactId": "contact_x"},
     "partnershipOffer": {"input": {"partnerId": "partner_x", "terms": {"title": "X"}}},
+    "modificationDraft": {"input": {"partnershipId": "partnership_x"}},
+    "modificationCounter": {"input": {"proposalId": "modification_x", "message": "X"}},
+    "managersAdd": {"partnershipId": "partnership_x", "contactIds": ["contact_x"]},
+    "managerRemove": {"managerId": "manager_x"},
+    "partnershipHide": {"partnershipId": "partnership_x"},
+    "partnershipEnd": {"partnershipId": "partnership_x", "reason": "X", "confirmation": "X"},
+    "noticeMarkRead": {"noticeId": "notice_x"},
+    "noticesMarkRead": {"upTo": CURSOR},
+    "noticeAcknowledge": {"noticeId": "notice_x"},
+    "noticePreferenceSet": {"topic": "partnership.offered", "channels": []},
+    "webhookCreate": {"input": {"url": "https://hooks.example.com/", "topics": []}},
+    "webhookUpdate": {"input": {"endpointId": "endpoint_x"}},
+    "webhookSecretRotate": {"endpointId": "endpoint_x"},
+    "webhookDelete": {"endpointId": "endpoint_x"},
+    "webhookTest": {"endpointId": "endpoint_x"},
+    "webhookRedeliver": {"deliveryId": "delivery_x"},
+    "webhookReplay": {"endpointId": "endpoint_x", "after": CURSOR},
 }
 LISTS = ("partners", "clients", "accounts", "contacts", "events")
 PUBLIC = {"signIn", "signInLinkSend", "signInWithLink", "inviteAccept", "inviteDecline"}
@@ -63,7 +85,8 @@ async def test_whoever_is_not_signed_in_does_nothing_that_needs_a_seat(market: M
     assert {field["name"] for field in listed["__schema"]["mutationType"]["fields"]} == MUTATIONS.keys() | PUBLIC
     async with judge.nothing_changes():
         for verb, variables in MUTATIONS.items():
-            answer = await nobody.sends(mutation(verb), variables)
+            given = {name: events.cursor(0) if value == CURSOR else value for name, value in variables.items()}
+            answer = await nobody.sends(mutation(verb), given)
             assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer"), verb
             [error] = answer.json().pop("errors")
             assert error["extensions"] == {"code": "UNAUTHENTICATED"}

@@ -48,7 +48,7 @@ async def test_an_offer_that_was_withdrawn_cannot_be_answered(market: Market) ->
 async def test_an_offer_is_accepted_a_second_before_its_time_is_over(market: Market, clock: ModuleType) -> None:
     offer = (await companies.offer(market))["offer"]["id"]
     clock.advance(OFFER_OPEN - A_SECOND)
-    clara = await _again(market.clara)
+    clara = await again(market.clara)
     accepted = await clara.does("proposalAccept", STATUS, proposalId=offer)
     assert accepted == {"proposal": {"status": "ACCEPTED", "version": 2}}
 
@@ -60,7 +60,7 @@ async def test_an_offer_is_expired_for_every_verb_from_its_second_on(
     offer = (await companies.offer(market))["offer"]["id"]
     await judge.carry_on()
     clock.advance(OFFER_OPEN + late)
-    clara, paula = await _again(market.clara), await _again(market.paula)
+    clara, paula = await again(market.clara), await again(market.paula)
     before = await judge.rows()
     for person, verb in (
         (clara, "proposalAccept"),
@@ -287,7 +287,7 @@ async def test_of_two_offers_at_once_to_one_address_one_is_made(market: Market) 
 # ── behind it ──
 
 
-async def _again(person: Person) -> Person:
+async def again(person: Person) -> Person:
     """The same person, whose session was over and has begun anew."""
     seat = await models.Seat.get(user__email=person.address)
     token = f"{person.token}-again"

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
+from typing import Unpack
 
 import settings
-from domain import changes, partnerships, proposals
+from domain import changes, invites, modifications, partnerships, proposals
+from domain.modifications import Wanted
 from domain.seats import Seat
 from models.account import Account
 from models.client import Client
@@ -17,6 +19,7 @@ from models.event import Event
 from models.mail import Mail
 from models.partner import Partner
 from models.partnership import Partnership
+from models.webhook import WebhookEndpoint
 from outbox.worker import Worker
 from tests import conftest, given
 
@@ -89,7 +92,7 @@ async def _offer(
 async def invite(by: Seat, to: Partner | Account, email: str = ADDRESS, name: str | None = "Jo Island") -> str:
     """Invite somebody to become a partner's admin or an account's owner; returns the invite's id."""
     async with changes.change(by=by) as c:
-        return await proposals.send_invite(
+        return await invites.send(
             c,
             InviteKind.PARTNER_ADMIN if isinstance(to, Partner) else InviteKind.ACCOUNT_OWNER,
             email=email,
@@ -100,11 +103,43 @@ async def invite(by: Seat, to: Partner | Account, email: str = ADDRESS, name: st
         )
 
 
+async def work_together(who: Companies) -> str:
+    """Let Harbour Foods accept Northwind's offer; returns the partnership's id, once everybody has heard of it."""
+    offer_id = await offer_to_client(who)
+    await proposals.accept(offer_id, by=who.clara, account_ids=[who.account.id])
+    await drain()
+    return (await Partnership.get(offer_id=offer_id)).id
+
+
+async def propose(by: Seat, partnership_id: str, message: str = "Time for this.", **wanted: Unpack[Wanted]) -> str:
+    """Draft and submit a modification; returns its id."""
+    drafted = await modifications.draft(by=by, partnership_id=partnership_id, **wanted)
+    return await proposals.submit(str(drafted), by=by, message=message)
+
+
+async def end(by: Seat, partnership_id: str, reason: str = "We have grown out of it.") -> None:
+    async with changes.change(by=by) as c:
+        confirmation = await partnerships.confirmation_of(partnership_id, c)
+    await partnerships.end(by=by, partnership_id=partnership_id, reason=reason, confirmation=confirmation)
+
+
 async def record(*topics: str, stream: str = "user_stream") -> None:
     """Commit events that mail nobody."""
     async with changes.change(by=None) as c:
         for topic in topics or ("contact.created",):
             c.event(topic, stream=stream)
+
+
+async def test_webhook(endpoint: WebhookEndpoint) -> None:
+    """Commit what `webhookTest` does."""
+    async with changes.change(by=None) as c:
+        c.event(
+            "webhook.test",
+            stream=endpoint.id,
+            subject=endpoint.id,
+            partner_id=endpoint.partner_id,
+            client_id=endpoint.client_id,
+        )
 
 
 # ── what arrives ──

@@ -24,9 +24,12 @@ async def told() -> Counter[str]:
 
 
 async def at(days: float) -> int:
-    """Sweep so many days after the start."""
+    """Sweep so many days after the start, until nothing is left. How much was told."""
+    before = await told()
     with the_clock.frozen_at(scenes.START + days * DAY):
-        return await due.sweep(the_clock.now())
+        while await due.sweep(the_clock.now()):
+            pass
+    return (await told() - before).total()
 
 
 @pytest.fixture

@@ -13,6 +13,8 @@ from types import ModuleType
 
 import asyncpg
 import pytest
+from aiosmtpd.smtp import SMTP
+from pydantic import SecretStr
 from structlog.testing import capture_logs
 from tortoise.transactions import in_transaction
 
@@ -20,16 +22,21 @@ import settings
 from domain import changes, identity, proposals
 from domain import clock as the_clock
 from mailer import messages
-from mailer.letters import Letter
+from mailer.letters import Letter, UndeliverableError
 from models import database as databases
-from models.enums import LinkPurpose, MailStatus, ProposalStatus
+from models.enums import Audience, LinkPurpose, MailStatus, ProposalStatus
+from models.event import Event
 from models.link import Link
 from models.mail import Mail
+from models.notice import Notice
+from models.partnership import Partnership
 from models.proposal import Proposal
 from models.sql import Dialect
 from outbox import relay, worker
 from outbox.worker import Worker
 from tests import conftest, given, reachable
+from tests.mailer import post_office
+from tests.mailer.post_office import Office
 from tests.outbox import scenes
 
 FOR_LONG = 3600.0
@@ -520,6 +527,219 @@ async def test_a_mail_that_kills_whoever_delivers_it_is_given_up(
     await Mail.all().update(attempts=len(worker.RETRIES) + 1, lease_until=clock.now())
     assert await _drained(installation) == (MailStatus.FAILED, len(worker.RETRIES) + 2)
     assert scenes.arrived() == []
+
+
+# ── a mail server ──
+
+
+@pytest.fixture
+async def office(installation: settings.Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Office]:
+    """Have the installation hand its mails to a server."""
+    async with post_office.opened() as opened:
+        monkeypatch.setenv("COUNTERSIGN_SMTP_URL", f"smtp://127.0.0.1:{opened.port}")
+        settings.load.cache_clear()
+        yield opened
+
+
+async def test_with_a_mail_server_mails_go_there_on_a_connection_a_slot_and_none_is_kept(
+    office: Office, installation: settings.Settings
+) -> None:
+    async with running(Worker(settings.load(), slots=2)):
+        people = await queue_mails(40)
+        await scenes.eventually(scenes.no_mail_waits)
+        await scenes.eventually(lambda: _all_have_left(office))
+        assert office.connections < 10
+    assert sorted(address for mail in office.received for address in mail.recipients) == people
+    assert not (installation.data_dir / "mail").exists()
+
+
+async def _all_have_left(office: Office) -> bool:
+    return office.open_connections == 0
+
+
+async def test_p12_what_a_mail_server_puts_off_is_tried_again_by_the_plan_as_the_same_mail(
+    office: Office, clock: ModuleType
+) -> None:
+    [person] = await queue_mails(1)
+    office.refusals[person] = "451 4.7.1 grey"
+    assert await _drained(settings.load()) == (MailStatus.QUEUED, 1)
+    row = await Mail.get()
+    assert (row.due_at, row.last_error) == (
+        clock.now() + worker.RETRIES[0],
+        f"SMTPRecipientRefused: (451, '4.7.1 grey', '{person}')",
+    )
+    office.refusals.clear()
+    clock.advance(worker.RETRIES[0])
+    assert await _drained(settings.load()) == (MailStatus.SENT, 2)
+    [received] = office.received
+    assert f"Message-ID: <{row.id}@countersign.example>\r\n".encode() in received.content
+    assert await _failures() == []
+
+
+async def test_p12_what_a_mail_server_refuses_for_good_has_failed(office: Office) -> None:
+    [person] = await queue_mails(1)
+    office.refusals[person] = "550 5.1.1 unknown"
+    assert await _drained(settings.load()) == (MailStatus.FAILED, 1)
+    assert (await Mail.get()).last_error == "UndeliverableError: 550 5.1.1 unknown"
+    assert (office.open_connections, await scenes.all_events_have_positions()) == (0, True)
+
+
+async def test_p2_an_acceptance_that_was_not_heard_makes_the_same_mail_arrive_twice(
+    office: Office, clock: ModuleType
+) -> None:
+    async def take_and_drop(server: SMTP) -> str:
+        assert server.envelope is not None
+        taken.append(server.envelope.content)
+        post_office.hang_up(server)
+        return "250 OK"
+
+    taken: list[object] = []
+    await queue_mails(1)
+    office.refusals["DATA"] = take_and_drop
+    assert await _drained(settings.load()) == (MailStatus.QUEUED, 1)
+    office.refusals.clear()
+    clock.advance(worker.RETRIES[0])
+    assert await _drained(settings.load()) == (MailStatus.SENT, 2)
+    assert [received.content for received in office.received] == taken
+
+
+async def test_p12_a_mail_server_that_hangs_after_data_holds_a_slot_no_longer_than_a_delivery_may_take(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    released = asyncio.Event()
+
+    async def hang(_: SMTP) -> str:
+        await released.wait()
+        return "250 OK"
+
+    monkeypatch.setattr(worker, "LONGEST_DELIVERY", 0.2)
+    await queue_mails(1)
+    office.refusals["DATA"] = hang
+    assert await _drained(settings.load()) == (MailStatus.QUEUED, 1)
+    assert (await Mail.get()).last_error == "TimeoutError: "
+    released.set()
+
+
+async def test_p12_while_no_mail_server_answers_every_mail_waits_and_then_arrives(
+    office: Office, clock: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people = await queue_mails(5)
+    async with post_office.opened() as gone:
+        nowhere = SecretStr(f"smtp://127.0.0.1:{gone.port}")
+    await Worker(settings.load().model_copy(update={"smtp_url": nowhere})).drain()
+    assert set(await Mail.all().values_list("status", "attempts")) == {(MailStatus.QUEUED, 1)}
+    clock.advance(worker.RETRIES[0])
+    await Worker(settings.load()).drain()
+    assert sorted(address for mail in office.received for address in mail.recipients) == people
+
+
+async def test_a_name_or_an_address_speaks_no_smtp_of_its_own(office: Office) -> None:
+    [person, _] = await queue_mails(2)
+    await relay.publish(the_clock.now())
+    good, bad = await Mail.all().order_by("to_email")
+    await Mail.filter(id=good.id).update(to_name="Eve\r\nRCPT TO:<evil@z.example>\r\nBcc: evil@z.example")
+    await Mail.filter(id=bad.id).update(to_email="b@y.example>\r\nRCPT TO:<evil@z.example")
+    await Worker(settings.load()).drain()
+    assert [mail.recipients for mail in office.received] == [[person]]
+    assert office.asked.count("RCPT") == 1
+    assert b"\r\nBcc:" not in office.received[0].content
+    assert (await Mail.get(id=bad.id)).status is MailStatus.FAILED
+
+
+async def test_what_is_logged_of_a_mail_server_is_no_address_and_no_answer_of_its(office: Office) -> None:
+    [person] = await queue_mails(1)
+    office.refusals[person] = f"550 5.1.1 <{person}> unknown"
+    with capture_logs() as logs:
+        await Worker(settings.load()).drain()
+    assert [(entry["status"], entry["error"]) for entry in logs] == [(MailStatus.FAILED, "UndeliverableError")]
+    assert person not in repr(logs)
+
+
+# ── who is told that a mail has failed ──
+
+
+async def _failures() -> list[tuple[str, str | None, Audience]]:
+    """Each failure's stream, proposal and audience."""
+    found = Event.filter(topic="mail.failed").order_by("id")
+    return [(event.stream, event.proposal_id, event.visible_to) for event in await found]
+
+
+async def _told_of_failures() -> list[str]:
+    """Whose seats got a notice of one."""
+    return [notice.seat_id for notice in await Notice.filter(event__topic="mail.failed")]
+
+
+async def test_5_3_a_mail_that_failed_is_told_to_the_side_that_asked_and_mails_nobody(office: Office) -> None:
+    who = await scenes.companies()
+    offer_id = await scenes.offer_to_address(who)
+    office.refusals[scenes.ADDRESS] = "550 5.1.1 unknown"
+    await Worker(settings.load()).drain()
+    partnership = await Partnership.get()
+    assert await _failures() == [(partnership.id, offer_id, Audience.PARTNER)]
+    assert await _told_of_failures() == [who.paula.id]
+    failed = await Event.get(topic="mail.failed")
+    assert (failed.side, failed.subject, failed.changes, failed.reason) == (None, offer_id, [], None)
+    assert (failed.partner_id, failed.client_id, failed.partnership_id) == (who.partner.id, None, partnership.id)
+    assert await Mail.all().count() == 1
+
+
+async def test_5_3_of_a_reminder_that_time_sent_the_failure_is_told_to_the_side_that_asked(
+    office: Office, clock: ModuleType
+) -> None:
+    who = await scenes.companies()
+    offer_id = await scenes.offer_to_client(who)
+    await Worker(settings.load()).drain()
+    office.refusals["clara@harbour.example"] = "550 5.1.1 unknown"
+    clock.advance(timedelta(days=3))
+    await Worker(settings.load()).drain()
+    partnership = await Partnership.get()
+    assert await _failures() == [(partnership.id, offer_id, Audience.PARTNER)]
+
+
+async def test_5_3_of_an_answer_that_reaches_nobody_the_failure_is_told_to_the_side_that_answered(
+    office: Office,
+) -> None:
+    who = await scenes.companies()
+    offer_id = await scenes.offer_to_client(who)
+    office.refusals["paula@northwind.example"] = "550 5.1.1 unknown"
+    await proposals.decline(offer_id, by=who.clara)
+    await Worker(settings.load()).drain()
+    partnership = await Partnership.get()
+    assert await _failures() == [(partnership.id, offer_id, Audience.CLIENT)]
+    assert await _told_of_failures() == []  # whom the mail was for reads of the answer in the portal
+
+
+async def test_a_failure_that_no_side_brought_about_is_told_to_the_vendor(office: Office) -> None:
+    who = await scenes.companies()
+    await identity.sign_in_link_send(email="clara@harbour.example", ip=None)
+    office.refusals["clara@harbour.example"] = "550 5.1.1 unknown"
+    await Worker(settings.load()).drain()
+    assert await _failures() == [(who.clara.user_id, None, Audience.VENDOR)]
+
+
+async def test_a_failure_is_shown_to_nobody_to_whom_its_cause_is_not(office: Office) -> None:
+    who = await scenes.companies()
+    async with changes.change(by=who.clara) as c:
+        c.event("password.changed", stream=who.clara.user_id, audience=Audience.VENDOR, client_id=who.client.id)
+    office.refusals["clara@harbour.example"] = "550 5.1.1 unknown"
+    await Worker(settings.load()).drain()
+    assert await _failures() == [(who.clara.user_id, None, Audience.VENDOR)]
+
+
+async def test_who_lost_the_lease_tells_of_no_failure(
+    installation: settings.Settings, monkeypatch: pytest.MonkeyPatch, clock: ModuleType
+) -> None:
+    late = Worker(installation)
+
+    async def too_late(_: Letter) -> None:
+        clock.advance(worker.LEASE)
+        assert await worker._claim(clock.now()) is not None  # another one has the mail now
+        raise UndeliverableError("and then it was refused")
+
+    monkeypatch.setattr(late, "_deliver", too_late)
+    await queue_mails(1)
+    await late.drain()
+    assert ((await Mail.get()).status, await _failures()) == (MailStatus.QUEUED, [])
 
 
 # ── what is no longer to be sent ──

@@ -22,7 +22,7 @@ async def body(
     now: datetime | None = None,
 ) -> bytes:
     """The answer's text."""
-    caller = Caller(seat, now or clock.now(), None, None, "a test's")
+    caller = Caller(seat, now or clock.now())
     return (await engine.execute(GraphQLRequest(text, variables, name), caller)).body
 
 

@@ -39,8 +39,8 @@ from tests.resolvers.world import World, missing_ids
 
 DEEPEST: Final = 12
 ROWS: Final = 9_000
-WANTED: Final = 40
-ENOUGH: Final = 30
+WANTED: Final = 30
+ENOUGH: Final = 24
 CONDITIONS: Final = 4
 ABSENT: Final = object()
 # What is searched for: nothing, what a LIKE would read as more, other spellings of names that are there, names.
@@ -249,7 +249,7 @@ class _Writer:
         self.random = self.made.random
         self.roles = self.seat.roles if self.seat else frozenset({Role.PUBLIC})
         self.hunger = self.made.hunger(self.roles)
-        self.room = self.random.choice((6, 12, 24, 36))
+        self.room = self.random.choice((12, 24, 36, 48))
 
     def request(self, *, deep: bool) -> Request:
         root = cast("GraphQLObjectType", self.made.schema.query_type)
@@ -312,7 +312,7 @@ class _Writer:
             if is_deep and (self.room <= 0 or depth > DEEPEST - 3):
                 continue
             if not may_read(declared, self.roles):
-                weight = 0.1 if self.made.denied[f"{type_.name}.{name}"] else 1.0
+                weight = 0.1 if self.made.denied[f"{type_.name}.{name}"] else 4.0
             else:
                 need = self.made.need(type_, name)
                 hungry += need
@@ -321,7 +321,7 @@ class _Writer:
             weights.append(weight)
         if not names:
             return []
-        most = self.random.choice((0, 1, 2, 3, 5)) + min(4, int(hungry)) if depth else self.random.choice((1, 2, 2, 3))
+        most = self.random.choice((0, 1, 2, 3, 5)) + min(12, int(hungry)) if depth else self.random.choice((1, 2, 2, 3))
         return list(dict.fromkeys(self.random.choices(names, weights, k=most)))
 
     def carrier(self, type_: Fields, spot: Spot) -> str | None:
@@ -459,6 +459,7 @@ _CARRIES: Final[Mapping[type, float]] = {
     sources.Page: 3.0,
     sources.Own: 1.5,
     sources.One: 1.0,
+    sources.Inverse: 1.0,
     sources.Lookup: 1.0,
     sources.Either: 0.5,
     sources.Many: 0.7,
@@ -563,6 +564,7 @@ class _Arguments:
             "ids": self.several_ids,
             "search": lambda: lambda: self.random.choice(PIECES),
             "token": self.tokens,
+            "unread": lambda: lambda: self.random.choice((True, False)),
             "topic": lambda: lambda: [*self.random.sample(sorted(moves.TOPICS), 5), "no.topic"],
         }
         return makers[name]() if name in makers else self.words_of(name)
@@ -651,7 +653,7 @@ class _Arguments:
             return f"[{', '.join(self.literal(item, inner) for item in value)}]"
         if isinstance(value, str) and not isinstance(get_named_type(declared), GraphQLEnumType):
             return json.dumps(value, ensure_ascii=self.writer.chance(0.3))
-        return str(value)
+        return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def nullable(declared: GraphQLType) -> GraphQLType:

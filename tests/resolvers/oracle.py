@@ -42,7 +42,7 @@ from domain.seats import Seat
 from models import sql
 from models.enums import Relation, Role, Side
 from models.sql import Dialect
-from resolvers import context, cursors, declarations, runtime, sources
+from resolvers import cursors, declarations, runtime, sources
 from resolvers.context import Caller
 from tests.resolvers import twins
 from tests.resolvers.twins import Of, Row, Rows
@@ -112,6 +112,7 @@ class Oracle:
         self.now = now
         self.dialect = dialect
         self._seen: dict[tuple[str | None, str, str], bool] = {}
+        self._visible: dict[tuple[str | None, str, str], list[Row]] = {}
 
     def answer(
         self, text: str, variables: Mapping[str, object], name: str | None, seat: Seat | None
@@ -139,7 +140,10 @@ class Oracle:
 
     def visible(self, seat: Seat | None, table: sources.Table) -> list[Row]:
         """The rows of a table that exist for a seat."""
-        return [row for row in self.of_type(table) if self.sees(seat, table, row)]
+        key = (seat.id if seat else None, table.name, table.prefix)
+        if key not in self._visible:
+            self._visible[key] = [row for row in self.of_type(table) if self.sees(seat, table, row)]
+        return self._visible[key]
 
     def of_type(self, table: sources.Table) -> list[Row]:
         """The rows of a table that are objects of its type."""
@@ -282,6 +286,8 @@ class _Run:
                 return of.row[source.name]
             case sources.One():
                 return self.one(declared, get_named_type(declared.type), of.row[source.column])
+            case sources.Inverse():
+                return self.inverse(source, declared, of.row["id"])
             case sources.Either():
                 return self.either(source, declared, of.row)
             case sources.Reference():
@@ -290,6 +296,10 @@ class _Run:
                 return self.many(source, declared, of.row)
             case sources.Page():
                 return self.page(source, declared, node, of.row.get("id"))
+            case sources.Head():
+                table = declarations.table_of(self.oracle.schema.type_map[source.of])
+                seen = self.oracle.visible(self.seat, table)
+                return source.convert(max((row["pos"] or 0 for row in seen), default=0))
             case sources.Lookup():
                 return self.lookup(declared, self.arguments(declared, node)["id"])
             case sources.Own():
@@ -301,19 +311,15 @@ class _Run:
                 return twins.FUNCTIONS[place](self.of({}), **self.arguments(declared, node))
         raise TypeError(f"{place}: {source} is nothing that a query reads.")
 
-    def reader(self) -> context.Reader:
-        caller = Caller(self.seat, self.oracle.now, None, None, "oracle")
-        return context.reader(caller, self.oracle.dialect, _nothing)
+    def reader(self) -> Caller:
+        return Caller(self.seat, self.oracle.now)
 
-    def as_object(self, declared: object, row: Row) -> Object | None:
+    def as_object(self, declared: object, row: Row) -> Object:
         """A row as the object that it is: of the type itself, or of one of an interface's kinds."""
         type_ = cast("GraphQLObjectType", declared)
         kinds = declarations.kinds_of(type_)
         if kinds is not None:
-            name = kinds.types.get(row[kinds.column])
-            if name is None:
-                return None
-            type_ = cast("GraphQLObjectType", self.oracle.schema.type_map[name])
+            type_ = cast("GraphQLObjectType", self.oracle.schema.type_map[kinds.types[row[kinds.column]]])
         return Object(type_, row)
 
     def one(self, declared: GraphQLField, named: object, row_id: str | None) -> Object | None:
@@ -326,6 +332,15 @@ class _Run:
                 raise ClosureError(f"{row_id} shows on a row, but {self.seat} does not see it")
             return None
         return self.as_object(named, row)
+
+    def inverse(self, source: sources.Inverse, declared: GraphQLField, above: str) -> Object | None:
+        type_ = declarations.object_type(declared)
+        table = declarations.table_of(type_)
+        rows = self.oracle.visible(self.seat, table)
+        found = [row for row in rows if twins.of(source.join)(self.of(row, above))]
+        if len(found) > 1:
+            raise ClosureError(f"{above} is named by more than one row of {table.name}")
+        return Object(type_, found[0]) if found else None
 
     def either(self, source: sources.Either, declared: GraphQLField, row: Row) -> Object | None:
         for name, column in source.columns.items():
@@ -401,7 +416,7 @@ class _Run:
         return [
             row
             for row in self.oracle.visible(self.seat, table)
-            if self.as_object(type_, row) and all(twins.of(t)(self.of(row, above, value)) for t, value in conditions)
+            if all(twins.of(t)(self.of(row, above, value)) for t, value in conditions)
         ]
 
     def cursor(self, order: sources.Order, place: tuple[Any, str]) -> Cursor:
@@ -451,7 +466,3 @@ class _Run:
 @functools.lru_cache(maxsize=8)
 def _parsed(text: str) -> DocumentNode:
     return parse(text)
-
-
-async def _nothing(_: context.Reader) -> None:
-    """What a reader is asked when nothing was read; the oracle is never asked."""

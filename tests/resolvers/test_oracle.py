@@ -26,7 +26,7 @@ from graphql import (
 )
 
 from domain import clock
-from models.enums import InviteKind, ProposalKind
+from models.enums import InviteKind, ProposalKind, Role
 from resolvers import declarations, sources
 from resolvers.engine import Engine
 from schema import roots
@@ -40,6 +40,8 @@ DOCUMENTS: Final = 2_000
 SEED: Final = 20_261_122
 LATER: Final = timedelta(days=8)
 AT_LEAST: Final = 20
+# Among these is everybody who is signed in.
+ALL: Final = frozenset({Role.ADMIN, Role.PARTNER, Role.CLIENT})
 SCHEMA: Final = roots.executable()
 TYPES: Final = documents.readable_types(SCHEMA)
 
@@ -177,14 +179,14 @@ def _places() -> list[tuple[str, str | None]]:
 
 
 def _kinds() -> set[str]:
-    offers = {f"{ProposalKind.PARTNERSHIP_OFFER} None"}
-    return offers | {f"{ProposalKind.INVITE} {kind}" for kind in InviteKind}
+    others = {f"{kind} None" for kind in ProposalKind if kind is not ProposalKind.INVITE}
+    return others | {f"{ProposalKind.INVITE} {kind}" for kind in InviteKind}
 
 
 def _denied_to_some() -> set[str]:
-    """The fields that some seat which comes to their type may not read: all but those of a side's own."""
+    """The fields that some seat which comes to their type may not read."""
     accesses = ((f"{t.name}.{name}", declarations.access_of(field)) for t in TYPES for name, field in t.fields.items())
-    return {place for place, access in accesses if access and "PUBLIC" not in access.to and place != "User.email"}
+    return {place for place, access in accesses if access and Role.PUBLIC not in access.to and not access.to >= ALL}
 
 
 # ── the smallest reproduction ──
@@ -316,6 +318,8 @@ def _of_field(declared: GraphQLField) -> Iterator[str]:
             yield from (template for template in inputs if "{" in template)
         case sources.Own(where):
             yield where
+        case sources.Inverse(join):
+            yield join
         case sources.Many(join, order):
             yield join
             yield from _sides(order.sql)

@@ -60,7 +60,7 @@ async def seat(engine: Engine, clock: ModuleType) -> Seat:
 async def _asked(engine: Engine, text: str, clock: ModuleType) -> Answer:
     """Ask with what the engine takes the token for."""
     seat = await engine.seat(TOKEN, clock.now())
-    return await engine.execute(GraphQLRequest(text, {}, None), Caller(seat, clock.now(), None, None, "a test's"))
+    return await engine.execute(GraphQLRequest(text, {}, None), Caller(seat, clock.now()))
 
 
 async def _text(query: str, seat: Seat) -> str:
@@ -109,7 +109,7 @@ async def test_a_request_under_way_reads_nothing_once_its_session_has_ended(
     """With the seat in its hand, as it was looked up before."""
     await end(seat, clock)
     for query in QUERIES.values():
-        caller = Caller(seat, clock.now(), None, None, "a test's")
+        caller = Caller(seat, clock.now())
         answer = await engine.execute(GraphQLRequest(await _text(query, seat), {}, None), caller)
         assert answer.unauthenticated, query
 
@@ -159,7 +159,7 @@ async def test_the_same_plan_reads_for_each_seat_its_own_rows(engine: Engine, cl
         account = await given.account(await given.client(name), f"Shop of {name}")
         held = await given.staff(account, SecurityRole.ACCOUNT_OWNER)
         text = "{ viewer { accounts { nodes { name client { name } } } } accounts { totalCount } }"
-        caller = Caller(held, clock.now(), None, None, "a test's")
+        caller = Caller(held, clock.now())
         answers.append(orjson.loads((await engine.execute(GraphQLRequest(text, {}, None), caller)).body))
     assert answers == [
         {

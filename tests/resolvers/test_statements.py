@@ -1,6 +1,7 @@
 """One statement for each list of a document, however many rows (architecture 1.5)."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -35,6 +36,13 @@ class Counted:
         self._reads = reads
         self.dialect = reads.dialect
         self.statements: list[str] = []
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator["Counted"]:
+        async with self._reads.snapshot() as moment:
+            within = Counted(cast("PostgresReads", moment))
+            within.statements = self.statements
+            yield within
 
     def fetch(self, query: str, *values: object) -> Any:
         self.statements.append(query)
@@ -172,7 +180,7 @@ def _below(selection_set: Any, parent: Any, definitions: dict[str | None, Any]) 
 
 def _own(declared: GraphQLField, named: Any) -> int:
     match declarations.source_of(declared):
-        case sources.Page() | sources.Many() | sources.Lookup() | sources.Own():
+        case sources.Page() | sources.Many() | sources.Lookup() | sources.Own() | sources.Head():
             return 1
         case sources.Entities() | sources.Reference():
             types = SCHEMA.get_possible_types(cast("GraphQLAbstractType", named))

@@ -7,17 +7,18 @@ NULL is nobody's equal: `same` compares as SQL does. A template that is one bare
 import datetime as dt
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import settings
 from domain import moves, policy, tokens
+from domain import partnerships as law
 from domain.seats import Seat
 from models.base import text_key
 from models.enums import LinkPurpose, Side
 from models.link import Link
 from models.sql import Dialect
-from resolvers import events, partnerships, people, proposals, viewer
+from resolvers import events, notices, partnerships, people, proposals, viewer, webhooks
 
 Row = Mapping[str, Any]
 
@@ -28,6 +29,7 @@ class Rows:
     def __init__(self, tables: Mapping[str, Sequence[Row]]) -> None:
         self._tables = tables
         self._by_id = {name: {row["id"]: row for row in rows} for name, rows in tables.items()}
+        self._by_value: dict[tuple[str, str], dict[object, list[Row]]] = {}
 
     def __getitem__(self, table: str) -> Sequence[Row]:
         return self._tables[table]
@@ -35,6 +37,15 @@ class Rows:
     def row(self, table: str, row_id: object) -> Row | None:
         """The row of an id, if there is one."""
         return self._by_id[table].get(row_id)
+
+    def with_value(self, table: str, column: str, value: object) -> Sequence[Row]:
+        """The rows of a table with a value; none for a value that is NULL."""
+        if (table, column) not in self._by_value:
+            found: dict[object, list[Row]] = {}
+            for row in self._tables[table]:
+                found.setdefault(row[column], []).append(row)
+            self._by_value[table, column] = found
+        return () if value is None else self._by_value[table, column].get(value, ())
 
 
 @dataclass(frozen=True)
@@ -50,7 +61,9 @@ class Of:
 
     def all(self, table: str, **columns: object) -> Iterable[Row]:
         """The rows of a table with these values; none for a value that is NULL."""
-        return (row for row in self.rows[table] if all(same(row[name], value) for name, value in columns.items()))
+        [(first, value), *others] = columns.items()
+        found = self.rows.with_value(table, first, value)
+        return (row for row in found if all(same(row[name], value) for name, value in others))
 
     def any(self, table: str, **columns: object) -> bool:
         """Whether there is such a row."""
@@ -105,6 +118,17 @@ def is_lent(row: Row, x: Of) -> bool:
     return row["assigned_at"] is not None or (proposal is not None and is_pending(proposal, x.now))
 
 
+def is_lent_or_drafted(x: Of, side: Side) -> bool:
+    """What a side sees of the contacts that are lent: those in its own draft besides."""
+    by = _row(x, "proposal", x.t["proposal_id"])
+    is_drafted = by["status"] == "DRAFT" and by["proposed_by_side"] == side
+    return is_lent(x.t, x) or (x.t["released_at"] is None and is_drafted)
+
+
+def manages_for(x: Of, side: Side) -> bool:
+    return x.t["side"] == side and x.t["removed_at"] is None
+
+
 def partner_sees_client(x: Of, client_id: str | None, *statuses: str) -> bool:
     return any(p["status"] in statuses for p in x.all("partnership", partner_id=x.partner, client_id=client_id))
 
@@ -134,7 +158,7 @@ def partner_sees_proposal(x: Of) -> bool:
     if same(x.t["from_partner_id"], x.partner):
         return True
     is_ours = same(x.t["to_partner_id"], x.partner) or same(x.t["partner_id"], x.partner)
-    return is_ours and x.t["status"] != "DRAFT"
+    return is_ours and x.t["proposed_at"] is not None
 
 
 def client_sees_proposal(x: Of) -> bool:
@@ -142,7 +166,12 @@ def client_sees_proposal(x: Of) -> bool:
         return True
     came_by_it = x.t["kind"] == "INVITE" and same(x.t["decided_by_id"], x.user)
     is_ours = same(x.t["to_client_id"], x.client) or came_by_it or x.t["account_id"] in x.my_accounts
-    return is_ours and x.t["status"] != "DRAFT"
+    return is_ours and x.t["proposed_at"] is not None
+
+
+def sees_item(sees: Twin) -> Twin:
+    """Whoever sees a proposal sees its items."""
+    return lambda x: sees(replace(x, t=_row(x, "proposal", x.t["proposal_id"])))
 
 
 def partner_sees_user(x: Of) -> bool:
@@ -163,7 +192,38 @@ def _partnership_of(x: Of) -> Row:
     return _row(x, "partnership", x.t["partnership_id"])
 
 
+def answers_for(x: Of, side: Side) -> bool:
+    """Whether the seat answers for its company."""
+    if side is Side.PARTNER:
+        places = x.all("partner_member", user_id=x.user, partner_id=x.partner, role="ADMIN")
+        return any(place["removed_at"] is None for place in places)
+    return side is Side.VENDOR or owns_an_account(x, x.user, x.client)
+
+
+def sees_endpoint(x: Of, side: Side, endpoint: Row) -> bool:
+    own = {Side.PARTNER: ("partner_id", x.partner), Side.CLIENT: ("client_id", x.client)}.get(side)
+    is_own = own is None or same(endpoint[own[0]], own[1])
+    return is_own and endpoint["deleted_at"] is None and answers_for(x, side)
+
+
+def endpoint_twin(side: Side) -> Twin:
+    return lambda x: sees_endpoint(x, side, x.t)
+
+
+def delivery_twin(side: Side) -> Twin:
+    return lambda x: (
+        sees_endpoint(x, side, _row(x, "webhook_endpoint", x.t["endpoint_id"]))
+        and (side is not Side.VENDOR or is_no_side_s_alone(x))
+    )
+
+
+def is_no_side_s_alone(x: Of) -> bool:
+    return not _row(x, "event", x.t["event_id"])["visible_to"].endswith("_ALONE")
+
+
 VISIBLE: Final[Mapping[tuple[str, Side], Twin]] = {
+    **{("WebhookEndpoint", side): endpoint_twin(side) for side in Side},
+    **{("WebhookDelivery", side): delivery_twin(side) for side in Side},
     ("Partner", Side.PARTNER): lambda x: same(x.t["id"], x.partner),
     ("Partner", Side.CLIENT): client_sees_partner,
     ("PartnerMember", Side.VENDOR): lambda x: x.t["removed_at"] is None,
@@ -182,17 +242,36 @@ VISIBLE: Final[Mapping[tuple[str, Side], Twin]] = {
     ("Partnership", Side.PARTNER): lambda x: same(x.t["partner_id"], x.partner),
     ("Partnership", Side.CLIENT): lambda x: same(x.t["client_id"], x.client),
     ("AssignedContact", Side.VENDOR): lambda x: is_lent(x.t, x),
-    ("AssignedContact", Side.PARTNER): lambda x: same(_partnership_of(x)["partner_id"], x.partner) and is_lent(x.t, x),
-    ("AssignedContact", Side.CLIENT): lambda x: same(_partnership_of(x)["client_id"], x.client) and is_lent(x.t, x),
-    ("Proposal", Side.VENDOR): lambda x: x.t["status"] != "DRAFT",
+    ("AssignedContact", Side.PARTNER): lambda x: (
+        same(_partnership_of(x)["partner_id"], x.partner) and is_lent_or_drafted(x, Side.PARTNER)
+    ),
+    ("AssignedContact", Side.CLIENT): lambda x: (
+        same(_partnership_of(x)["client_id"], x.client) and is_lent_or_drafted(x, Side.CLIENT)
+    ),
+    ("PartnershipManager", Side.PARTNER): lambda x: (
+        same(_partnership_of(x)["partner_id"], x.partner) and manages_for(x, Side.PARTNER)
+    ),
+    ("PartnershipManager", Side.CLIENT): lambda x: (
+        same(_partnership_of(x)["client_id"], x.client) and manages_for(x, Side.CLIENT)
+    ),
+    ("Proposal", Side.VENDOR): lambda x: x.t["proposed_at"] is not None,
     ("Proposal", Side.PARTNER): partner_sees_proposal,
     ("Proposal", Side.CLIENT): client_sees_proposal,
+    ("ProposalItem", Side.VENDOR): sees_item(lambda x: x.t["proposed_at"] is not None),
+    ("ProposalItem", Side.PARTNER): sees_item(partner_sees_proposal),
+    ("ProposalItem", Side.CLIENT): sees_item(client_sees_proposal),
     ("AccessGrant", Side.PARTNER): lambda x: same(x.t["partner_id"], x.partner),
     ("AccessGrant", Side.CLIENT): lambda x: x.t["account_id"] in x.my_accounts,
-    ("Event", Side.PARTNER): lambda x: same(x.t["partner_id"], x.partner) and x.t["visible_to"] in {"BOTH", "PARTNER"},
-    ("Event", Side.CLIENT): lambda x: same(x.t["client_id"], x.client) and x.t["visible_to"] in {"BOTH", "CLIENT"},
+    ("Event", Side.VENDOR): lambda x: not x.t["visible_to"].endswith("_ALONE"),
+    ("Event", Side.PARTNER): lambda x: (
+        same(x.t["partner_id"], x.partner) and x.t["visible_to"] in {"BOTH", "PARTNER", "PARTNER_ALONE"}
+    ),
+    ("Event", Side.CLIENT): lambda x: (
+        same(x.t["client_id"], x.client) and x.t["visible_to"] in {"BOTH", "CLIENT", "CLIENT_ALONE"}
+    ),
     ("User", Side.PARTNER): partner_sees_user,
     ("User", Side.CLIENT): client_sees_user,
+    ("Notice", Side.VENDOR): lambda x: x.seat is not None and x.t["seat_id"] == x.seat.id,
     ("Seat", Side.VENDOR): lambda x: same(x.t["user_id"], x.user) and x.t["ended_at"] is None,
     ("Session", Side.VENDOR): lambda x: (
         same(x.t["user_id"], x.user) and x.t["ended_at"] is None and not is_over(x.t, x.now)
@@ -234,10 +313,21 @@ def label(x: Of) -> str:
     status = x.t["status"]
     if status == "OFFERED":
         return "EXPIRED" if is_over(x.t, x.now) else "OPEN"
+    return "MODIFIED" if status == "ACTIVE" and pending_modifications(x) else str(status)
+
+
+def pending_modifications(x: Of) -> int:
     modifications = x.all("proposal", partnership_id=x.t["id"], kind="MODIFICATION")
-    if status == "ACTIVE" and any(is_pending(m, x.now) for m in modifications):
-        return "MODIFIED"
-    return str(status)
+    return sum(is_pending(modification, x.now) for modification in modifications)
+
+
+def modifications_for_me(x: Of) -> int:
+    mine = (
+        m
+        for m in x.all("proposal", kind="MODIFICATION")
+        if same(m["to_partner_id"], x.partner) or same(m["to_client_id"], x.client)
+    )
+    return sum(is_pending(modification, x.now) for modification in mine)
 
 
 def owns_an_account(x: Of, user_id: str | None, client_id: str | None) -> bool:
@@ -253,14 +343,24 @@ def waits_for_client(x: Of) -> bool:
 
 def waiting_for_seat(x: Of) -> int:
     """How many wait for a seat, which need not be the one that reads."""
-    owner = owns_an_account(x, x.t["user_id"], x.t["client_id"])
+    is_owner = owns_an_account(x, x.t["user_id"], x.t["client_id"])
     asked = (
         same(proposal["to_partner_id"], x.t["partner_id"])
-        or (same(proposal["to_client_id"], x.t["client_id"]) and owner)
+        or (same(proposal["to_client_id"], x.t["client_id"]) and (is_owner or proposal["kind"] != "PARTNERSHIP_OFFER"))
         for proposal in x.rows["proposal"]
         if is_pending(proposal, x.now)
     )
     return sum(asked)
+
+
+def unread_notices(x: Of, seat_id: str | None) -> int:
+    return sum(notice["read_at"] is None for notice in x.all("notice", seat_id=seat_id))
+
+
+def due_at(x: Of) -> dt.datetime | None:
+    proposal = x.rows.row("proposal", x.t["proposal_id"])
+    asks = proposal is not None and proposal["status"] == "PENDING" and x.t["urgency"] == "ACTION"
+    return proposal["expires_at"] if proposal and asks else None
 
 
 def seat_name(x: Of) -> str:
@@ -282,7 +382,43 @@ def asked_for(x: Of) -> bool:
 
 
 def contact_label(x: Of) -> str:
-    return "OFFERED" if x.t["assigned_at"] is None else "ASSIGNED"
+    """By whoever reads: what its own draft would do, and what either side has submitted."""
+    if x.t["assigned_at"] is None:
+        return "TO_BE_ADDED" if _row(x, "proposal", x.t["proposal_id"])["status"] == "DRAFT" else "OFFERED"
+    releases = x.all("proposal_item", kind="RELEASE_CONTACT", contact_id=x.t["contact_id"])
+    by = [_row(x, "proposal", item["proposal_id"]) for item in releases]
+    here = [m for m in by if m["kind"] == "MODIFICATION" and m["partnership_id"] == x.t["partnership_id"]]
+    if any(is_pending(m, x.now) for m in here):
+        return "RELEASED"
+    is_drafted = any(m["status"] == "DRAFT" and x.seat and m["proposed_by_side"] == x.seat.side for m in here)
+    return "TO_BE_RELEASED" if is_drafted else "ASSIGNED"
+
+
+def is_offerable(x: Of) -> bool:
+    """Whoever is neither lent nor offered nor in the draft, which is one's own side's as the contact is."""
+    lent = list(x.all("assigned_contact", partnership_id=x.p, contact_id=x.t["id"]))
+    drafted = [row for row in lent if _row(x, "proposal", row["proposal_id"])["status"] == "DRAFT"]
+    is_taken = any(is_lent(row, x) for row in lent) or any(row["released_at"] is None for row in drafted)
+    return _row(x, "partnership", x.p)["status"] == "ACTIVE" and x.t["erased_at"] is None and not is_taken
+
+
+def is_connected(x: Of) -> bool:
+    grants = x.all("access_grant", partnership_id=x.p, account_id=x.t["id"])
+    return any(grant["status"] != "DISCONNECTED" for grant in grants)
+
+
+def consequences(x: Of) -> str:
+    """What an end would undo, each by its ids."""
+    grants, lent, asked = (
+        list(x.all(table, partnership_id=x.t["id"])) for table in ("access_grant", "assigned_contact", "proposal")
+    )
+    undone = (
+        [grant for grant in grants if grant["status"] != "DISCONNECTED"],
+        [row for row in lent if row["assigned_at"] is not None and row["released_at"] is None],
+        [proposal for proposal in asked if is_pending(proposal, x.now)],
+    )
+    ids = (",".join(sorted(row["id"] for row in rows)) for rows in undone)
+    return ".".join([x.t["id"], str(x.t["version"]), *ids])
 
 
 def connected_accounts(x: Of) -> int:
@@ -311,12 +447,18 @@ TWINS: Final[Mapping[str, Twin]] = {
     "{t}.id = :session": lambda x: x.seat is not None and x.t["id"] == x.seat.session_id,
     # statuses
     policy.PARTNERSHIP_STATUS: _PARTNERSHIP_STATUS,
+    f"({policy.PARTNERSHIP_STATUS})": _PARTNERSHIP_STATUS,
     policy.PROPOSAL_STATUS: _PROPOSAL_STATUS,
     f"({policy.PROPOSAL_STATUS})": _PROPOSAL_STATUS,
     policy.GRANT_STATUS: ended_by_time("ENABLED"),
     partnerships.LABEL: label,
-    partnerships.CONTACT_LABEL: contact_label,
+    **dict.fromkeys(partnerships.CONTACT_LABEL.values(), contact_label),
     # values
+    "0": lambda _: 0,
+    law.CONSEQUENCES: consequences,
+    partnerships.PENDING_MODIFICATIONS: pending_modifications,
+    viewer.PENDING_MODIFICATIONS[Side.PARTNER]: modifications_for_me,
+    viewer.PENDING_MODIFICATIONS[Side.CLIENT]: modifications_for_me,
     people.LICENCES_USED: licences_used,
     f"{{t}}.licences - ({people.LICENCES_USED})": lambda x: x.t["licences"] - licences_used(x),
     people.EMAIL_FOR_PARTNER: email_for_partner,
@@ -325,6 +467,9 @@ TWINS: Final[Mapping[str, Twin]] = {
     partnerships.CONNECTED_ACCOUNTS: connected_accounts,
     events.HAS_DETAILS: lambda x: x.t["reason"] is not None or x.t["changes"] != [],
     viewer.SEAT_NAME: seat_name,
+    notices.UNREAD: lambda x: unread_notices(x, x.t["id"]),
+    notices.UNREAD_OF_VIEWER: lambda x: unread_notices(x, x.seat.id if x.seat else None),
+    notices.DUE_AT: due_at,
     viewer.WAITING: waiting_for_seat,
     # lists below a row
     "{t}.partner_id = {p}": of_partnership("partner_id"),
@@ -333,10 +478,22 @@ TWINS: Final[Mapping[str, Twin]] = {
     "{t}.partnership_id = {p}": of_partnership("partnership_id"),
     "{t}.stream = {p}": of_partnership("stream"),
     "{t}.subject = {p}": of_partnership("subject"),
+    "{t}.endpoint_id = {p}": of_partnership("endpoint_id"),
+    webhooks.OF_SEAT: lambda x: (x.t["partner_id"] or x.t["client_id"]) == (x.partner or x.client),
     "{t}.user_id = :user": lambda x: same(x.t["user_id"], x.user),
     proposals.ACCOUNTS: asked_for,
     proposals.CONTACTS: lambda x: x.any("assigned_contact", proposal_id=x.p, contact_id=x.t["id"]),
+    "{t}.proposal_id = {p}": of_partnership("proposal_id"),
+    "{t}.counters_id = {p}": of_partnership("counters_id"),
+    partnerships.DRAFT: lambda x: (
+        same(x.t["partnership_id"], x.p) and x.t["kind"] == "MODIFICATION" and x.t["status"] == "DRAFT"
+    ),
+    partnerships.PENDING: lambda x: same(x.t["partnership_id"], x.p) and is_pending(x.t, x.now),
+    partnerships.OFFERABLE: is_offerable,
+    partnerships.ACCOUNTS_LOST: is_connected,
     # which of a list
+    partnerships.OWN_CONTACTS[Side.CLIENT]: lambda x: same(x.t["client_id"], x.client),
+    "{t}.kind = 'MODIFICATION'": lambda x: x.t["kind"] == "MODIFICATION",
     "{t}.status <> 'DISCONNECTED'": lambda x: x.t["status"] != "DISCONNECTED",
     "{t}.kind = 'PARTNERSHIP_OFFER'": lambda x: x.t["kind"] == "PARTNERSHIP_OFFER",
     "{t}.kind = 'INVITE'": lambda x: x.t["kind"] == "INVITE",
@@ -345,14 +502,17 @@ TWINS: Final[Mapping[str, Twin]] = {
     proposals.WAITING[Side.PARTNER]: lambda x: same(x.t["to_partner_id"], x.partner) and is_pending(x.t, x.now),
     proposals.WAITING[Side.CLIENT]: waits_for_client,
     # filters
+    notices.IS_UNREAD: lambda x: (x.t["read_at"] is None) is x.value,
+    "{t}.urgency = :value": lambda x: x.t["urgency"] == x.value,
     "{t}.kind = :value": lambda x: x.t["kind"] == x.value,
     "{t}.side = :value": lambda x: x.t["side"] == x.value,
+    "{t}.status" + _WITHIN: lambda x: x.t["status"] in x.value,
     "{t}.kind" + _WITHIN: lambda x: x.t["kind"] in x.value,
     "{t}.topic" + _WITHIN: lambda x: x.t["topic"] in x.value,
     policy.PARTNERSHIP_STATUS + _WITHIN: lambda x: _PARTNERSHIP_STATUS(x) in x.value,
     policy.PROPOSAL_STATUS + _WITHIN: lambda x: _PROPOSAL_STATUS(x) in x.value,
     partnerships.LABEL + _WITHIN: lambda x: label(x) in x.value,
-    partnerships.CONTACT_LABEL + _WITHIN: lambda x: contact_label(x) in x.value,
+    **dict.fromkeys(partnerships.OF_CONTACT_LABEL.values(), lambda x: contact_label(x) in x.value),
     people.OF_PURPOSE.sql[Dialect.POSTGRES]: _OF_PURPOSE,  # type: ignore[index]  # a mapping by dialect
     people.OF_PURPOSE.sql[Dialect.SQLITE]: _OF_PURPOSE,  # type: ignore[index]  # as above
     "{t}.name_key like :value escape '\\'": holds("name_key"),

@@ -23,9 +23,12 @@ from models.enums import (
     AccountStatus,
     Audience,
     ContactPurpose,
+    DeliveryStatus,
+    EndpointStatus,
     InviteKind,
     LinkPurpose,
     ModificationKind,
+    NoticeUrgency,
     PartnerMemberRole,
     PartnershipStatus,
     ProposalKind,
@@ -70,7 +73,9 @@ async def _filled() -> World:
     await works.between_everybody()
     await works.invites()
     await works.log()
+    await works.notices()
     await works.links()
+    await works.webhooks()
     await sessions(people)
     for model in models.TABLES:
         world.tables[model._meta.db_table] = await model.all().values()
@@ -204,6 +209,7 @@ class _Works:
         self.partnerships: list[models.Partnership] = []
         self.proposals: list[models.Proposal] = []
         self.grants: list[models.AccessGrant] = []
+        self.managers: list[models.PartnershipManager] = []
 
     async def between_everybody(self) -> None:
         """Partnerships in every status, with all that hangs on them."""
@@ -212,7 +218,7 @@ class _Works:
         harbour, twin, odd, street, _ = self.people.clients
         ended = await self.partnership(first, harbour, status.ENDED)
         active = await self.partnership(first, harbour, status.ACTIVE, previous=ended)
-        modified = await self.partnership(second, harbour, status.ACTIVE, changed_at=active.changed_at)
+        await self.partnership(second, harbour, status.ACTIVE, changed_at=active.changed_at)
         await self.partnership(third, harbour, status.OFFERED)
         await self.partnership(first, twin, status.ACTIVE, hidden_by_partner=True)
         await self.partnership(second, twin, status.OFFERED, expires_at=now)
@@ -232,7 +238,8 @@ class _Works:
         ]:
             late = now - DAY if "older" in email else now + 9 * DAY
             await self.partnership(partner, None, status.OFFERED, expires_at=late, client_key=email, email=email)
-        await self.modifications(active, modified)
+        await self.modifications()
+        await self.teams()
 
     async def partnership(
         self,
@@ -319,23 +326,91 @@ class _Works:
         turn = turns[len(self.grants) % len(turns)]
         return [over, turn] if len(self.grants) % 3 == 0 else [turn]
 
-    async def modifications(self, active: models.Partnership, modified: models.Partnership) -> None:
-        """Open ones show on the tile; those that time or an answer ended do not. About an account, but no invites."""
-        accounts = self.people.accounts[str(active.client_id)]
-        for partnership, expires_at, status in [
-            (modified, clock.now() + DAY, ProposalStatus.PENDING),
-            (active, clock.now(), ProposalStatus.PENDING),
-            (active, clock.now() + DAY, ProposalStatus.ACCEPTED),
-        ]:
-            await self.proposal(
-                ProposalKind.MODIFICATION,
-                status,
-                expires_at=expires_at,
-                partnership=partnership,
-                account=accounts[0],
-                from_partner_id=partnership.partner_id,
-                proposed_by_side=Side.PARTNER,
-            )
+    async def modifications(self) -> None:
+        """In every state and from both sides, with what each adds, releases, connects and changes."""
+        for number, partnership in enumerate(p for p in self.partnerships if p.status in _MODIFIED and p.client_id):
+            is_over = partnership.status is PartnershipStatus.ENDED
+            for by in (Side.PARTNER, Side.CLIENT):
+                for status in _SETTLED:
+                    await self.modification(partnership, by, status, number)
+                if is_over:
+                    # What was never sent ends with the partnership, and stays its own side's.
+                    await self.modification(partnership, by, _STATUS.CANCELLED, number, proposed_at=None)
+                elif number % 3 < 2:
+                    await self.modification(partnership, by, _STATUS.DRAFT, number)
+            if not is_over:
+                await self.pending(partnership, number)
+
+    async def pending(self, partnership: models.Partnership, number: int) -> None:
+        """What waits: of one side or of both, until tomorrow, for weeks, or no more since this moment; a counter."""
+        now = clock.now()
+        ends = [now + DAY, now, now + 20 * DAY, now + MOMENT][number % 4]
+        countered = await self.modification(partnership, Side.PARTNER, _STATUS.SUPERSEDED, number)
+        sides = [(Side.CLIENT,), (Side.PARTNER,), (Side.PARTNER, Side.CLIENT)][number % 3]
+        for by in sides:
+            answers = countered.id if by is Side.CLIENT else None
+            await self.modification(partnership, by, _STATUS.PENDING, number, expires_at=ends, counters_id=answers)
+
+    async def modification(
+        self, of: models.Partnership, by: Side, status: ProposalStatus, number: int, **columns: object
+    ) -> models.Proposal:
+        """Write one with its items; an emptied draft has none."""
+        is_decided = status in _ANSWERED
+        made = await given.modification(
+            of,
+            by,
+            status=status,
+            version=2 + number % 3,
+            message=None if status is _STATUS.DRAFT else "Grüße 👋 from us",
+            proposed_by=self.user_of("partner admin" if by is Side.PARTNER else "client manager"),
+            comment="As it should be." if is_decided else None,
+            decided_by=self.user_of("account owner") if is_decided else None,
+            decided_at=clock.now() if is_decided else None,
+            **columns,
+        )
+        self.proposals.append(made)
+        if status is not _STATUS.DRAFT or by is Side.PARTNER or number % 2:
+            await self.items(made, of, number)
+        return made
+
+    async def items(self, of: models.Proposal, partnership: models.Partnership, number: int) -> None:
+        """Add one of one's own, release one of each side, connect an account, change terms; as far as decided."""
+        partners = self.people.contacts[partnership.partner_id]
+        clients = self.people.contacts[str(partnership.client_id)]
+        accounts = self.people.accounts[str(partnership.client_id)]
+        added = (partners if of.proposed_by_side is Side.PARTNER else clients)[_ADDED.get(of.status, 8)]
+        kind = ModificationKind
+        items: list[dict[str, Any]] = [
+            {"kind": kind.ADD_CONTACT, "contact": added},
+            {"kind": kind.RELEASE_CONTACT, "contact": partners[2 * (number % 2)]},
+            {"kind": kind.RELEASE_CONTACT, "contact": clients[1 + number % 3]},
+            {"kind": kind.CHANGE_TERMS, "field": "region", "before": None, "after": ODD_NAMES[number % 5]},
+            {"kind": kind.CHANGE_TERMS, "field": "startsOn", "before": "2026-02-28", "after": "2026-12-01"},
+            *([{"kind": kind.ADD_ACCOUNT, "account": accounts[-1]}] if accounts else []),
+        ]
+        accepted = _ITEMS.get(of.status, (None, None))
+        for place, item in enumerate(items):
+            await models.ProposalItem.create(proposal=of, accepted=accepted[place % 2], **item)
+        is_open = of.status in {_STATUS.DRAFT, _STATUS.PENDING}
+        now = clock.now()
+        is_there = partnership.status is PartnershipStatus.ACTIVE
+        await given.lent_contact(
+            partnership,
+            added,
+            of,
+            assigned_at=now if accepted[0] else None,
+            released_at=None if is_open or (accepted[0] and is_there) else now,
+        )
+
+    async def teams(self) -> None:
+        """Both sides' people; one of each has left the team."""
+        for partnership in self.partnerships:
+            for company in (partnership.partner_id, partnership.client_id):
+                if partnership.status in _MODIFIED and company is not None:
+                    contacts = self.people.contacts[company]
+                    self.managers.append(await given.manager(partnership, contacts[0]))
+                    self.managers.append(await given.manager(partnership, contacts[5]))
+                    await given.manager(partnership, contacts[6], removed_at=clock.now())
 
     async def proposal(self, kind: ProposalKind, status: ProposalStatus, **columns: object) -> models.Proposal:
         """Write one of a kind; PENDING ones end tomorrow."""
@@ -415,10 +490,10 @@ class _Works:
             )
             self.world.invite_tokens.append(tokens.of_link(link))
         await models.Link.filter(proposal_id__in=[invite.id for invite in invites[::3]]).update(replaced_at=now)
-        for number, user in enumerate(self.people.users[:4]):
+        turns: list[dict[str, object]] = [*[{}] * 5, {"used_at": now}, {"replaced_at": now}, {"expires_at": now}]
+        for number, (user, changed) in enumerate(zip(self.people.users, turns, strict=False)):
             link = await tokens.issue_sign_in(user.id, f"{number}@example.com", at=now)
             self.world.sign_in_tokens.append(tokens.of_link(link))
-            changed = [{}, {"used_at": now}, {"replaced_at": now}, {"expires_at": now}][number]
             if changed:
                 await models.Link.filter(id=link.id).update(**changed)
 
@@ -434,13 +509,14 @@ class _Works:
                 "client_id": partnership.client_id,
             }
             subjects = self.subjects_of(partnership)
+            proposals = [p.id for p in self.proposals if p.partnership_id == partnership.id]
             for version in range(1, 26 if number == 1 else 5):
                 await self.event(
                     partnership.id,
                     version,
                     topics[(number + version) % len(topics)],
-                    subject=subjects[version % len(subjects)],
-                    proposal_id=partnership.offer_id if version % 2 else None,
+                    subject=subjects[version * 7 % len(subjects)],
+                    proposal_id=proposals[version % len(proposals)] if version % 2 else None,
                     **about,
                 )
         companies: list[models.Partner | models.Client] = [*self.people.partners, *self.people.clients]
@@ -454,13 +530,46 @@ class _Works:
             about = {"partner_id": proposal.partner_id or proposal.from_partner_id, "account_id": proposal.account_id}
             await self.event(proposal.id, 1, topics[number % 9], subject=proposal.id, proposal_id=proposal.id, **about)
 
+    async def notices(self) -> None:
+        """Of every seat: read or not, acknowledged or not, of its own company's events and of what it may not see."""
+        published = [event for event in await models.Event.all().order_by("id") if event.pos is not None]
+        rows = []
+        for number, seat in enumerate(await models.Seat.all().order_by("id")):
+            for place, event in enumerate(published[number::7]):
+                rows.append(
+                    models.Notice(
+                        seat=seat,
+                        event=event,
+                        pos=event.pos,
+                        urgency=list(NoticeUrgency)[place % 2],
+                        proposal_id=event.proposal_id,
+                        read_at=clock.now() if place % 3 else None,
+                        acknowledged_at=clock.now() if place % 6 == 1 else None,
+                        created_at=clock.now(),
+                    )
+                )
+            for topic, portal in (("partnership.offered", number % 2 == 0), ("invite.sent", True)):
+                await models.NoticePreference.create(seat=seat, topic=topic, portal=portal, email=number % 3 == 0)
+        await models.Notice.bulk_create(rows)
+
     def subjects_of(self, partnership: models.Partnership) -> list[str | None]:
         """What a partnership's events can be about: each type of the log."""
         grants = [grant.id for grant in self.grants if grant.partnership_id == partnership.id]
         contacts = self.people.contacts[partnership.partner_id]
         people = [user.id for user in self.people.users[:3]]
         accounts = [account.id for account in self.people.accounts.get(partnership.client_id or "", [])]
-        return [partnership.offer_id, *grants, contacts[0].id, *people, *accounts, partnership.client_id, None]
+        changed = [proposal.id for proposal in self.proposals if proposal.partnership_id == partnership.id]
+        changed += [manager.id for manager in self.managers if manager.partnership_id == partnership.id]
+        return [
+            partnership.offer_id,
+            *grants,
+            contacts[0].id,
+            *people,
+            *accounts,
+            partnership.client_id,
+            None,
+            *changed,
+        ]
 
     async def event(self, stream: str, version: int, topic: str, **columns: Any) -> None:
         number = await models.Event.all().count()
@@ -478,7 +587,7 @@ class _Works:
             side=list(Side)[number % 3] if number % 4 else None,
             reason="Because." if number % 6 == 0 else None,
             changes=changes[: number % 3],
-            visible_to=list(Audience)[(number // 2) % 4],
+            visible_to=list(Audience)[(number // 2) % len(Audience)],
             salt=f"{number:064x}",
             commitment=f"{number + 1:064x}",
             digest=f"{number + 2:064x}",
@@ -486,11 +595,62 @@ class _Works:
             **columns,
         )
 
+    # ── webhooks ──
+
+    async def webhooks(self) -> None:
+        """Endpoints of the vendor and of companies, in every status, with deliveries in every status."""
+        first, second, *_ = self.people.partners
+        harbour, twin, *_ = self.people.clients
+        events = await models.Event.filter(pos__not_isnull=True).order_by("pos")
+        owners: list[models.Partner | models.Client | None] = [None, None, first, first, second, harbour, harbour, twin]
+        for number, owner in enumerate(owners):
+            status = list(EndpointStatus)[number % 3]
+            endpoint = await given.endpoint(
+                owner,
+                url=f"https://hooks.example.com/{number}",
+                topics=sorted(moves.TOPICS)[: number % 4],
+                status=status,
+                disabled_reason="It answered 410." if status is EndpointStatus.DISABLED else None,
+            )
+            for place, event in enumerate(events[number :: len(events) // 7]):
+                await self.delivery(endpoint, event, place)
+        await self.delivery(await given.endpoint(first, deleted_at=clock.now()), events[0], 1)
+
+    async def delivery(self, to: models.WebhookEndpoint, event: models.Event, number: int) -> None:
+        status = list(DeliveryStatus)[number % 3]
+        attempt = {
+            "at": "2026-11-21T20:46:00.000000Z",
+            "response_status": 500 if number % 2 else None,
+            "response_body": "Ünïcode \N{REPLACEMENT CHARACTER}" if number % 2 else None,
+            "error": None if number % 2 else "No connection.",
+            "milliseconds": 15_000 + number,
+        }
+        await models.WebhookDelivery.create(
+            endpoint=to,
+            event=event,
+            status=status,
+            attempts=[attempt] * (number % 4),
+            tries=number % 4,
+            next_attempt_at=clock.now() + number * MOMENT if status is DeliveryStatus.PENDING else None,
+            created_at=clock.now(),
+        )
+
     def user_of(self, seat: str) -> models.User:
         held = self.world.seats[seat]
         return next(user for user in self.people.users if held and user.id == held.user_id)
 
 
+_STATUS = ProposalStatus
+_MODIFIED = frozenset({PartnershipStatus.ACTIVE, PartnershipStatus.ENDED})
+# Whether the first, third … and the second, fourth … item of a modification was accepted.
+_ITEMS = {
+    _STATUS.ACCEPTED: (True, True),
+    _STATUS.PARTIALLY_ACCEPTED: (False, True),
+    _STATUS.DECLINED: (False, False),
+}
+# Which of a company's contacts a modification lends: what is open or accepted lends nobody twice.
+_ADDED = {_STATUS.ACCEPTED: 5, _STATUS.DRAFT: 6, _STATUS.PENDING: 7}
+_SETTLED = (*_ITEMS, _STATUS.WITHDRAWN, _STATUS.EXPIRED, _STATUS.CANCELLED)
 _ANSWERED = frozenset({ProposalStatus.ACCEPTED, ProposalStatus.PARTIALLY_ACCEPTED, ProposalStatus.DECLINED})
 _OFFERS = {
     PartnershipStatus.OFFERED: ProposalStatus.PENDING,
@@ -504,5 +664,7 @@ _OFFERS = {
 
 def missing_ids() -> list[str]:
     """Ids that name nothing: of every type, and of none."""
-    prefixes = ("user", "partner", "client", "account", "contact", "partnership", "offer", "invite", "grant", "event")
+    companies = ("user", "partner", "client", "account", "contact")
+    works = ("partnership", "offer", "modification", "item", "manager", "invite", "grant", "event")
+    prefixes = (*companies, *works)
     return [*(f"{prefix}_{0:026d}" for prefix in prefixes), *UNKNOWN_IDS]

@@ -18,7 +18,9 @@ import pytest
 from bench import data
 from domain import clock
 from models import database as databases
+from models import sql
 from models.sql import Dialect
+from outbox import routes
 from resolvers.context import Caller
 from resolvers.engine import Engine, GraphQLRequest
 from resolvers.reads import PostgresReads, Rows
@@ -38,8 +40,11 @@ SIZES = data.Sizes(
     lively_partners=100,
     events_each=20,
 )
-A_MILLION = ("assigned_contact", "contact", "event", "partnership", "proposal", "session")
-UNLOGGED = ("mail", "event", "session", "proposal_item", "assigned_contact", "contact", "access_grant")
+A_MILLION = ("assigned_contact", "contact", "event", "notice", "partnership", "proposal", "session")
+UNLOGGED = (
+    *("mail", "notice", "webhook_delivery", "event", "session", "proposal_item", "partnership_manager"),
+    *("assigned_contact", "contact", "access_grant"),
+)
 BUILDING = 7_266_219_842
 
 # A page of 100 with lists of 20 below it takes 2,000 rows; a table read through its index in disguise takes them all.
@@ -96,11 +101,20 @@ SCREENS = {
         2,
         ({"first": 50}, {"first": 50, "orderBy": "CHANGED", "search": "har", "label": ["ACTIVE", "OPEN", "ENDED"]}),
     ),
-    "inbox": Sent(COMPANIES, 3, ({"first": 50}, {"first": 50, "kind": ["PARTNERSHIP_OFFER"]})),
+    "inbox": Sent(COMPANIES, 4, ({"first": 50}, {"first": 50, "kind": ["PARTNERSHIP_OFFER"]})),
     "log": Sent(("vendor",), 1, ({"first": 100}, {"first": 100, "topic": ["partnership.offered"]})),
+    "modifications": Sent(ALL, 3, ({"id": PARTNERSHIP, "first": 20},)),
     "navigation": Sent(COMPANIES, 1, ({"first": 50}, {"first": 50, "search": "har"})),
+    "notices": Sent(
+        ALL, 3, ({"first": 50}, {"first": 50, "unread": True, "urgency": "ACTION"}, {"first": 50, "urgency": "INFO"})
+    ),
     "partner": Sent(("partner's admin", "vendor"), 5, ({"id": data.row_id("partner", 1)},)),
-    "partnership": Sent(ALL, 8, ({"id": PARTNERSHIP}, {"id": OFFERED})),
+    "partnership": Sent(ALL, 11, ({"id": PARTNERSHIP, "team": False}, {"id": OFFERED, "team": False})),
+    "partnership_side": Sent(
+        COMPANIES,
+        5,
+        ({"id": PARTNERSHIP, "first": 50}, {"id": PARTNERSHIP, "first": 50, "search": "ada"}),
+    ),
     # One for the node, and one for each of the seven types among the nodes.
     "refetch": Sent(
         ALL,
@@ -124,6 +138,9 @@ SCREENS = {
         ),
     ),
     "sessions": Sent(ALL, 2),
+    "webhooks": Sent(
+        ("partner's admin", "account's owner", "vendor"), 3, ({"first": 20}, {"first": 20, "status": ["FAILED"]})
+    ),
 }
 CASES = [
     pytest.param(screen, seat, variables, id=f"{screen} by {seat} {', '.join(variables)}")
@@ -156,6 +173,17 @@ async def test_a_screen_takes_one_statement_for_each_list(explained: "Explained"
     sent = SCREENS[screen]
     taken = [len((await explained.sent(screen, seat, each))[1]) for seat in sent.by for each in sent.variables]
     assert max(taken) == sent.statements
+
+
+@pytest.mark.parametrize("finding", [routes.NOTICES_OF, routes.MAILS], ids=["notices", "mails"])
+async def test_whom_events_are_for_is_found_without_reading_a_growing_table_from_end_to_end(
+    explained: "Explained", finding: Mapping[str, tuple[str, ...]]
+) -> None:
+    last = await explained.connection.fetchval("select max(pos) from event")
+    between = {"first": last - 10_000, "last": last}
+    found = [sql.bind(statement, between, Dialect.POSTGRES) for topic in finding for statement in finding[topic]]
+    # Each of a thousand events may find a few people of a company, and look at each by two or three ways.
+    assert [read async for read in explained.long_reads([(query, tuple(values)) for query, values in found])] == []
 
 
 async def test_a_scan_of_a_growing_table_is_found(explained: "Explained") -> None:
@@ -191,7 +219,7 @@ class Explained:
         assert found is not None
         self.reads.statements = []
         document = (HERE / f"{screen}.graphql").read_text()
-        caller = Caller(seat=found, now=now, ip=None, user_agent=None, request_id="a test")
+        caller = Caller(found, now)
         answer = await self.engine.execute(GraphQLRequest(document, variables, None), caller)
         return orjson.loads(answer.body), self.reads.statements
 

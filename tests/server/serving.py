@@ -10,6 +10,7 @@ import uvicorn
 
 import server
 import settings
+from web import guard, wires
 
 LONGEST_WAIT = 10.0
 
@@ -18,7 +19,18 @@ LONGEST_WAIT = 10.0
 async def running() -> AsyncIterator[str]:
     """Serve what the settings say, for the length of a block. Where."""
     app = server.create_app(settings.load())
-    at = uvicorn.Server(uvicorn.Config(app, port=0, loop="uvloop", http="httptools", ws="none", log_config=None))
+    at = uvicorn.Server(
+        uvicorn.Config(
+            app,
+            port=0,
+            loop="uvloop",
+            http=wires.Http,
+            ws=wires.WebSocket,
+            ws_max_size=guard.BODY_LIMIT,
+            ws_per_message_deflate=False,
+            log_config=None,
+        )
+    )
     # Not this loop's: what a test does with the database must not wait for the server, nor the other way round.
     thread = threading.Thread(target=at.run)
 

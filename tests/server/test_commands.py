@@ -14,10 +14,12 @@ import pytest
 
 from models import database
 from models.client import Client
-from models.enums import PartnershipStatus
+from models.enums import PartnershipStatus, ProposalKind, ProposalStatus, Side
 from models.partner import Partner
 from models.partnership import Partnership
+from models.proposal import Proposal
 from models.user import User
+from tests.mailer import post_office
 from tests.server.conftest import SECRET_KEY
 from tests.server.serving import LONGEST_WAIT, until
 
@@ -94,12 +96,37 @@ async def test_demo_data_is_put_into_an_empty_database_once(committed: str, tmp_
         [
             *[PartnershipStatus.ACTIVE] * 3,
             PartnershipStatus.DECLINED,
+            PartnershipStatus.ENDED,
             PartnershipStatus.EXPIRED,
             *[PartnershipStatus.OFFERED] * 3,
             PartnershipStatus.WITHDRAWN,
         ]
     )
-    assert len(list((tmp_path / "mail" / "new").iterdir())) > 20
+    assert [row["hidden_by_partner"] or row["hidden_by_client"] for row in partnerships].count(True) == 2
+    ended = [row["id"] for row in partnerships if row["status"] is PartnershipStatus.ENDED]
+    assert [row["previous_id"] for row in partnerships if row["previous_id"]] == ended
+    modifications = Proposal.filter(kind=ProposalKind.MODIFICATION).order_by("id")
+    assert await modifications.values_list("proposed_by_side", "status") == [
+        (Side.CLIENT, ProposalStatus.EXPIRED),
+        (Side.PARTNER, ProposalStatus.PARTIALLY_ACCEPTED),
+        (Side.CLIENT, ProposalStatus.DECLINED),
+        (Side.CLIENT, ProposalStatus.SUPERSEDED),
+        (Side.PARTNER, ProposalStatus.ACCEPTED),
+        (Side.PARTNER, ProposalStatus.ACCEPTED),
+        (Side.CLIENT, ProposalStatus.WITHDRAWN),
+        (Side.PARTNER, ProposalStatus.DRAFT),
+        (Side.PARTNER, ProposalStatus.PENDING),
+        (Side.PARTNER, ProposalStatus.DRAFT),
+        (Side.CLIENT, ProposalStatus.DRAFT),
+    ]
+    assert len(list((tmp_path / "mail" / "new").iterdir())) > 40
+
+
+async def test_demo_data_is_mailed_to_nobody(committed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with post_office.opened() as office:
+        monkeypatch.setenv("COUNTERSIGN_SMTP_URL", f"smtp://127.0.0.1:{office.port}")
+        await run("demo", url=committed, data_dir=tmp_path)
+        assert (office.connections, len(list((tmp_path / "mail" / "new").iterdir())) > 40) == (0, True)
 
 
 async def test_demo_data_leaves_a_filled_database_alone(committed: str, tmp_path: Path) -> None:

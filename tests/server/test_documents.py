@@ -4,8 +4,8 @@ import hashlib
 
 import httpx2
 
+from resolvers.engine import GraphQLRequest
 from web.documents import Documents, NotKept
-from web.guard import Parameters
 
 QUERY = "query Known { __typename }"
 
@@ -56,19 +56,19 @@ async def test_a_document_that_cannot_be_run_is_not_kept(served: httpx2.AsyncCli
 def test_the_documents_used_least_make_room() -> None:
     kept = Documents(limit=len(QUERY) * 2)
     first, second, third = [
-        Parameters(text, None, None, hashlib.sha256(text.encode()).hexdigest())
+        GraphQLRequest(text, document_hash=hashlib.sha256(text.encode()).hexdigest())
         for text in (QUERY, QUERY.replace("Known", "Other"), QUERY.replace("Known", "Third"))
     ]
     kept.keep(first)
     kept.keep(second)
-    assert kept.text(Parameters(None, None, None, first.document_hash)) == QUERY
+    assert kept.completed(GraphQLRequest("", document_hash=first.document_hash)) == first
     kept.keep(third)
     assert [_is_kept(kept, each) for each in (first, second, third)] == [True, False, True]
 
 
-def _is_kept(documents: Documents, document: Parameters) -> bool:
+def _is_kept(documents: Documents, document: GraphQLRequest) -> bool:
     try:
-        documents.text(Parameters(None, None, None, document.document_hash))
+        documents.completed(GraphQLRequest("", document_hash=document.document_hash))
     except NotKept:
         return False
     return True

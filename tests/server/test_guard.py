@@ -242,8 +242,23 @@ async def test_a_request_keeps_its_id_or_gets_one(asked: httpx2.AsyncClient) -> 
 
 
 async def test_every_answer_keeps_browsers_careful(asked: httpx2.AsyncClient) -> None:
-    paths = ["/graphql", "/health/live", "/health/ready", "/l", "/nowhere", "/graphiql/start.js"]
-    answers = [await asked.get(path) for path in paths]
-    assert {answer.headers.get("x-content-type-options") for answer in answers} == {"nosniff"}
-    assert {answer.headers.get("referrer-policy") for answer in answers} == {"no-referrer"}
-    assert all("access-control-allow-origin" not in answer.headers for answer in answers)
+    pages = [
+        await asked.get(path, headers={"accept": "text/html"})
+        for path in ("/graphql", "/health/live", "/health/ready", "/l", "/nowhere", "/graphiql/start.js")
+    ]
+    data = [
+        await asked.get("/graphql?query={__typename}"),
+        await asked.post("/graphql", json={"query": "{__typename}"}),
+    ]
+    assert {answer.headers.get("x-content-type-options") for answer in pages + data} == {"nosniff"}
+    of_pages = ("referrer-policy", "cross-origin-opener-policy", "cross-origin-resource-policy")
+    assert {tuple(answer.headers.get(name) for name in of_pages) for answer in pages} == {
+        ("no-referrer", "same-origin", "same-origin")
+    }
+    assert not any("access-control-allow-origin" in answer.headers for answer in pages + data)
+
+
+async def test_nobody_on_the_way_keeps_what_was_asked_for_by_get(asked: httpx2.AsyncClient) -> None:
+    """What a POST is answered is kept by nobody anyway (RFC 9111)."""
+    answers = [await asked.get("/graphql", params={"query": query}) for query in ("{__typename}", "{")]
+    assert [answer.headers.get("cache-control") for answer in answers] == ["no-store", "no-store"]

@@ -49,6 +49,16 @@ def test_a_shared_database_needs_a_key_of_its_own_and_makes_none(
         ("INVITE_DAYS", "x"),
         ("LOG_FORMAT", "xml"),
         ("LOG_LEVEL", "all"),
+        ("SMTP_URL", "mail.example:25"),
+        ("SMTP_URL", "http://mail.example"),
+        ("SMTP_URL", "smtp://"),
+        ("SMTP_URL", "smtp://mail.example:0"),
+        ("SMTP_URL", "smtp://mail.example:port"),
+        ("SMTP_URL", "smtp://mail.example/?timeout=5"),
+        ("SMTP_URL", "smtp://user:pass/word@mail.example"),
+        ("SMTP_URL", "smtp://user:pass#word@mail.example"),
+        ("SMTP_URL", "smtp://user:pass@word@mail.example"),
+        ("SMTP_URL", "smtp://mail.example\r\n:25"),
     ],
 )
 def test_what_makes_no_sense_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, value: str) -> None:
@@ -62,9 +72,33 @@ def test_links_lead_to_the_portal_where_there_is_one(monkeypatch: pytest.MonkeyP
     assert (without.links_url, beside.links_url) == ("https://partners.example", "https://portal.example/app")
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "smtp://mail.example",
+        "smtp://mail.example:25/",
+        "smtp://[::1]:2525",
+        "smtps://portal%40example.com:p%40ss%2Fword@mail.example:465",
+    ],
+)
+def test_a_mail_server_is_chosen_by_its_url(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, url: str) -> None:
+    chosen = read(monkeypatch, DATA_DIR=str(tmp_path), SMTP_URL=url)
+    assert chosen.smtp_url is not None
+    assert chosen.smtp_url.get_secret_value() == url
+
+
 def test_no_secret_is_printed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    chosen = read(monkeypatch, DATA_DIR=str(tmp_path))
-    assert chosen.secret_key.get_secret_value() not in f"{chosen!r} {chosen} {chosen.model_dump_json()}"
+    chosen = read(monkeypatch, DATA_DIR=str(tmp_path), SMTP_URL="smtp://user:the-word@mail.example")
+    printed = f"{chosen!r} {chosen} {chosen.model_dump_json()}"
+    assert chosen.secret_key.get_secret_value() not in printed
+    assert "the-word" not in printed
+
+
+def test_what_is_refused_is_not_printed_for_it_may_be_a_secret(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with pytest.raises(ValidationError) as refused:
+        read(monkeypatch, DATA_DIR=str(tmp_path), SMTP_URL="smtp://user:the/word@mail.example", SECRET_KEY="too-short")
+    assert "COUNTERSIGN_SMTP_URL is smtp://" in str(refused.value)
+    assert [word in str(refused.value) for word in ("the/word", "too-short")] == [False, False]
 
 
 def test_the_readme_names_every_setting_with_its_default() -> None:

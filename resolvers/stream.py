@@ -1,0 +1,523 @@
+"""Subscriptions: what was missed, then what comes, in one order; each payload made once for all who would get the same.
+
+The loop of a process (`Streams._follow`) watches the head of the log: woken when something was published, by this
+process or another, and looking by itself twice a second. What is new sends those groups to read that listen to what it
+is about. A group are the operations whose payloads are equal byte by byte: of one plan, one subject, and the same
+values of everything that the plan binds. It keeps a position, not a queue: what it has not read is in the log, and an
+operation whose reader is slow leaves its group, and reads by itself from where it was once the reader goes on.
+
+The right is held to by session and subject of each operation: after what is to be delivered was read and before it is
+sent, so that nothing is delivered which was committed after the right had ended; and twice a second for all.
+"""
+
+import asyncio
+import contextlib
+import sqlite3
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple, Protocol, cast
+
+import asyncpg
+import orjson
+import structlog
+from graphql import GraphQLError, VariableNode
+
+from domain import clock
+from domain.seats import Seat
+from models import sql
+from models.enums import ErrorCode, Side
+from models.sql import Dialect
+from outbox import relay
+from resolvers.compiler import FEED_ROWS, Plan
+from resolvers.documents import refused
+from resolvers.engine import Engine, Subscription
+from resolvers.sources import Feed, Table
+
+# How often the rights of all are looked at, and the log, whether or not anybody said that there is something new.
+EVERY: Final = 0.5
+# How many operations read at once what they missed: when all come back together, others want to read too.
+REPLAYS: Final = 4
+# After so many deliveries others have their turn.
+DELIVERIES_AT_ONCE: Final = 500
+
+ENDED: Final = {
+    ErrorCode.SESSION_ENDED: "The session has ended. Sign in again.",
+    ErrorCode.ACCESS_ENDED: "There is nothing here that you may listen to (any more).",
+    ErrorCode.RESYNC: "The cursor is ahead of the log. Read anew, and subscribe after the new position.",
+    ErrorCode.LIMIT_EXCEEDED: "What was selected takes too long to read. Ask for less.",
+    ErrorCode.INTERNAL: "Something went wrong on our side.",
+}
+
+_HEAD: Final = "select coalesce(max(pos), 0) from event"
+_NEWS: Final = (
+    "select distinct t_.{key} from event e_ join {table} t_ on t_.{event} = e_.id"
+    " where e_.pos > :after and e_.pos <= :head and t_.{key} is not null"
+)
+# What is listed comes as one JSON text: of the many that are looked at only those come back that have lost their right.
+_SESSIONS: Final = {
+    Dialect.POSTGRES: (
+        "(select v_ ->> 0 as session, (v_ ->> 1)::int as version from json_array_elements(:listed::json) l_(v_))"
+    ),
+    Dialect.SQLITE: (
+        "(select json_extract(value, '$[0]') as session, json_extract(value, '$[1]') as version"
+        " from json_each(:listed))"
+    ),
+}
+_ENDED: Final = (
+    "select w_.session from {listed} w_ where not exists (select 1 from session s_ join seat e_ on e_.id = s_.seat_id"
+    " where s_.id = w_.session and s_.ended_at is null and s_.expires_at > :now and e_.ended_at is null"
+    " and e_.version = w_.version)"
+)
+_SUBJECTS: Final = {
+    Dialect.POSTGRES: (
+        "(select v_ ->> 0 as subject, v_ ->> 1 as partner, v_ ->> 2 as client, v_ ->> 3 as user_id, v_ ->> 4 as seat"
+        " from json_array_elements(:listed::json) l_(v_))"
+    ),
+    Dialect.SQLITE: (
+        "(select json_extract(value, '$[0]') as subject, json_extract(value, '$[1]') as partner,"
+        " json_extract(value, '$[2]') as client, json_extract(value, '$[3]') as user_id,"
+        " json_extract(value, '$[4]') as seat from json_each(:listed))"
+    ),
+}
+# Whose row each of many seats does not see: the law's own predicate, its parameters taken from the list.
+_UNSEEN: Final = (
+    "select w_.subject, w_.seat from {listed} w_"
+    " where not exists (select 1 from {table} o_ where o_.id = w_.subject and {visible})"
+)
+_OF_LISTED: Final = {"partner": "w_.partner", "client": "w_.client", "user": "w_.user_id", "seat": "w_.seat"}
+_AWAY: Final = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, sqlite3.Error)
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger("streams")
+
+
+class Listener(Protocol):
+    """Where payloads go: a websocket, with many operations by their names, or an event stream, with one."""
+
+    @property
+    def seat(self) -> Seat: ...
+
+    def reseat(self, seat: Seat) -> None:
+        """Take up what the seat has become."""
+
+    def is_writable(self) -> bool:
+        """Whether it can take a payload now. Where not, it calls `Streams.resume` when it can."""
+
+    def next(self, name: str, payload: bytes) -> None:
+        """Send an operation's next payload."""
+
+    def end(self, name: str, error: GraphQLError) -> None:
+        """End an operation with an error."""
+
+    def session_ended(self) -> None:
+        """Close: whoever listened is not signed in any more. Its operations were ended before."""
+
+
+@dataclass(slots=True, eq=False)
+class Watch:
+    """One operation. `cursor`: the position up to which it has everything. `group`: null once it has ended."""
+
+    listener: Listener
+    name: str
+    asked: Subscription
+    cursor: int
+    group: "_Group | None" = None
+    catching_up: "asyncio.Task[None] | None" = None
+
+
+class _Key(NamedTuple):
+    """What operations of equal payloads agree in."""
+
+    plan: Plan
+    subject: str
+    values: bytes
+    binds: tuple[object, ...]
+
+
+@dataclass(slots=True, eq=False)
+class _Group:
+    """Operations of equal payloads. `live`: those that have everything up to `position`, or more; `members`: all.
+
+    `wanted`: a position beyond which nothing is known to have happened.
+    """
+
+    key: _Key
+    asked: Subscription
+    seat: Seat
+    position: int
+    wanted: int
+    live: dict[Watch, None] = field(default_factory=dict)
+    members: int = 0
+    reading: "asyncio.Task[None] | None" = None
+
+
+Payloads = list[tuple[int, bytes]]
+
+
+class Streams:
+    """All subscriptions of a process."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._dialect = engine.reads.dialect
+        self._feeds = engine.feeds()
+        self._listeners: dict[Listener, dict[Watch, None]] = {}
+        self._groups: dict[_Key, _Group] = {}
+        self._about: dict[tuple[str, str], dict[_Group, None]] = {}
+        self._position = 0
+        self._news = asyncio.Event()
+        self._failing: set[Watch] = set()
+        self._replays = asyncio.Semaphore(REPLAYS)
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    # ── the life of a process ──
+
+    async def start(self) -> None:
+        """Begin to follow the log, from its head."""
+        self._position = await self._head()
+        relay.on_publish.append(self._news.set)
+        self._begin(self._loop())
+
+    async def stop(self) -> None:
+        """End, whatever is under way."""
+        relay.on_publish.remove(self._news.set)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _loop(self) -> None:
+        loop = asyncio.get_running_loop()
+        next_look = loop.time()
+        while True:
+            is_due = loop.time() >= next_look
+            if is_due:
+                next_look = loop.time() + EVERY
+            try:
+                await self._follow()
+                if is_due:
+                    await self._hold_all_to_their_rights()
+            except _AWAY as fault:
+                log.warning("cannot follow the log", error=type(fault).__name__)
+            except Exception:
+                log.exception("cannot follow the log")
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout_at(next_look):
+                    await self._news.wait()
+            self._news.clear()
+
+    def _begin(self, work: Coroutine[object, object, None]) -> "asyncio.Task[None]":
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    # ── operations ──
+
+    def attend(self, listener: Listener) -> None:
+        """Hold a listener to its session from now on, whether it subscribes to anything or not."""
+        self._listeners[listener] = {}
+
+    def forget(self, listener: Listener) -> None:
+        """Let a listener go, and all its operations."""
+        for watch in list(self._listeners.pop(listener, ())):
+            self.leave(watch)
+
+    async def subscribe(self, listener: Listener, name: str, asked: Subscription) -> Watch:
+        """Begin an operation. Raises what refuses it: ACCESS_ENDED where the seat does not see the subject, RESYNC."""
+        head = await self._head()
+        if asked.after is not None and asked.after > head:
+            raise ended(ErrorCode.RESYNC)
+        watch = Watch(listener, name, asked, head if asked.after is None else asked.after)
+        if watch in await self._without_right([watch]):
+            raise ended(ErrorCode.ACCESS_ENDED)
+        if listener not in self._listeners:
+            return watch
+        self._listeners[listener][watch] = None
+        self._place(watch)
+        return watch
+
+    def leave(self, watch: Watch) -> None:
+        """Forget an operation that has ended."""
+        self._displace(watch)
+        if watch.listener in self._listeners:
+            self._listeners[watch.listener].pop(watch, None)
+
+    def resume(self, listener: Listener) -> None:
+        """Go on with a listener that can take payloads again."""
+        for watch in self._listeners.get(listener, ()):
+            self._go_on(watch)
+
+    def _place(self, watch: Watch) -> None:
+        """Put an operation into the group of its equals, or have it read what it has missed of that group."""
+        plan = self._engine.plan_of(watch.asked, watch.listener.seat)
+        key = _key(plan, watch.asked, watch.listener.seat)
+        group = self._groups.get(key)
+        if group is None:
+            group = _Group(key, watch.asked, watch.listener.seat, self._position, self._position)
+            self._groups[key] = group
+            self._about.setdefault((watch.asked.feed.key, key.subject), {})[group] = None
+        watch.group = group
+        group.members += 1
+        self._go_on(watch)
+
+    def _displace(self, watch: Watch) -> None:
+        group, watch.group = watch.group, None
+        if watch.catching_up is not None:
+            watch.catching_up.cancel()
+            watch.catching_up = None
+        if group is None:
+            return
+        group.live.pop(watch, None)
+        group.members -= 1
+        if group.members == 0:
+            del self._groups[group.key]
+            about = (group.asked.feed.key, group.key.subject)
+            self._about[about].pop(group)
+            if not self._about[about]:
+                del self._about[about]
+
+    def _go_on(self, watch: Watch) -> None:
+        group = watch.group
+        if group is None or watch in group.live or watch.catching_up is not None:
+            return
+        if watch.cursor >= group.position:
+            group.live[watch] = None
+        else:
+            watch.catching_up = self._begin(self._catch_up(watch, group))
+
+    def _end(self, watch: Watch, code: ErrorCode) -> None:
+        if watch.group is not None:
+            self.leave(watch)
+            watch.listener.end(watch.name, ended(code))
+
+    # ── the log ──
+
+    async def _head(self) -> int:
+        [(head,)] = await self._engine.reads.rows(_HEAD, ())
+        return head  # type: ignore[return-value]  # a count
+
+    async def _follow(self) -> None:
+        """Send those groups to read that listen to what is new, and those again whose reading failed."""
+        head = await self._head()
+        if head < self._position:
+            self._resync(head)
+        if not self._groups:
+            self._position = head
+            return
+        if head > self._position:
+            news = {feed.key: await self._subjects(feed, of, head) for feed, of in self._feeds}
+            self._position = head
+            for key, subjects in news.items():
+                for subject in subjects:
+                    for group in self._about.get((key, subject), ()):
+                        group.wanted = head
+        for group in self._groups.values():
+            if group.wanted > group.position and group.reading is None:
+                group.reading = self._begin(self._read(group))
+
+    async def _subjects(self, feed: Feed, of: Table, head: int) -> list[str]:
+        """What something new is about."""
+        statement = _NEWS.format(key=feed.key, table=of.name, event=feed.event)
+        rows = await self._rows(statement, {"after": self._position, "head": head})
+        return [subject for (subject,) in rows]  # type: ignore[misc]  # an id
+
+    def _resync(self, head: int) -> None:
+        """The log is shorter than it was: somebody has restored an older one."""
+        for watches in list(self._listeners.values()):
+            for watch in list(watches):
+                self._end(watch, ErrorCode.RESYNC)
+        self._position = head
+
+    async def _rows(self, template: str, values: dict[str, object]) -> Sequence[Sequence[object]]:
+        return await self._engine.reads.rows(*sql.bind(template, values, self._dialect))
+
+    # ── reading and sending ──
+
+    async def _read(self, group: _Group) -> None:
+        """Read what is wanted of a group, and send it to all who are live."""
+        try:
+            while group.position < group.wanted:
+                target = group.wanted
+                payloads = await self._payloads(group, group.position) if group.live else []
+                held = dict.fromkeys(group.live)
+                if payloads:
+                    await self._hold_to_rights(held)
+                group.position = payloads[-1][0] if len(payloads) == FEED_ROWS else target
+                await self._deliver(group, held, payloads)
+        except Exception as fault:  # noqa: BLE001  the group's, and nobody else's
+            self._failed(list(group.live), fault)
+        finally:
+            group.reading = None
+
+    async def _deliver(self, group: _Group, held: Collection[Watch], payloads: Payloads) -> None:
+        """Send to all whose right was looked at since the payloads were read; who has come since reads by itself."""
+        late = [watch for watch in group.live if watch not in held]
+        for watch in late:
+            del group.live[watch]
+            self._go_on(watch)
+        for number, watch in enumerate(list(group.live), 1):
+            if watch in group.live and not _sent(watch, payloads):
+                del group.live[watch]
+            if number % DELIVERIES_AT_ONCE == 0:
+                await asyncio.sleep(0)
+
+    async def _catch_up(self, watch: Watch, group: _Group) -> None:
+        """Read what one operation has missed, and let it be live."""
+        try:
+            while watch.cursor < group.position:
+                target = group.position
+                async with self._replays:
+                    payloads = await self._payloads(group, watch.cursor)
+                    await self._hold_to_rights([watch])
+                if watch.group is not group or not _sent(watch, payloads):
+                    return
+                if len(payloads) < FEED_ROWS:
+                    watch.cursor = max(watch.cursor, target)
+                await asyncio.sleep(0)
+            group.live[watch] = None
+        except Exception as fault:  # noqa: BLE001  this operation's, and nobody else's
+            self._failed([watch], fault)
+        finally:
+            if watch.catching_up is asyncio.current_task():
+                watch.catching_up = None
+
+    async def _payloads(self, group: _Group, after: int) -> Payloads:
+        """The next payloads after a position, at most FEED_ROWS."""
+        return await self._engine.payloads(group.asked, group.key.plan, group.seat, after)
+
+    def _failed(self, watches: Iterable[Watch], fault: Exception) -> None:
+        """What could not be read because the database is away is read again; what never can be, ends."""
+        if isinstance(fault, asyncpg.QueryCanceledError) or _is_interrupted(fault):
+            code = ErrorCode.LIMIT_EXCEEDED
+        elif isinstance(fault, _AWAY):
+            log.warning("cannot read for a subscription", error=type(fault).__name__)
+            self._failing.update(watches)
+            return
+        else:
+            code = ErrorCode.INTERNAL
+            log.error("a subscription failed", exc_info=fault)
+        for watch in watches:
+            self._end(watch, code)
+
+    # ── rights ──
+
+    async def _hold_all_to_their_rights(self) -> None:
+        """See whose session or access has ended; those that wait because the database was away go on."""
+        listeners = list(self._listeners)
+        await self._hold_to_sessions(listeners)
+        await self._hold_to_subjects([w for each in listeners for w in self._listeners.get(each, ())])
+        while self._failing:
+            self._go_on(self._failing.pop())
+
+    async def _hold_to_rights(self, watches: Collection[Watch]) -> None:
+        """End those of some operations that have lost their right."""
+        await self._hold_to_sessions(dict.fromkeys(watch.listener for watch in watches))
+        await self._hold_to_subjects([watch for watch in watches if watch.group is not None])
+
+    async def _hold_to_sessions(self, listeners: Collection[Listener]) -> None:
+        if not listeners:
+            return
+        listed = list({(listener.seat.session_id, listener.seat.version) for listener in listeners})
+        statement = _ENDED.replace("{listed}", _SESSIONS[self._dialect])
+        ended = {row[0] for row in await self._listed(statement, listed)}
+        if not ended:
+            return
+        for listener in listeners:
+            if listener.seat.session_id in ended and listener in self._listeners:
+                await self._hold_to_seat(listener)
+
+    async def _hold_to_seat(self, listener: Listener) -> None:
+        """Let a listener go on as what its seat is today, or not at all."""
+        seat = await self._engine.seat_today(listener.seat, clock.now())
+        if listener not in self._listeners:
+            return
+        watches = list(self._listeners[listener])
+        if seat is None:
+            for watch in watches:
+                self._end(watch, ErrorCode.SESSION_ENDED)
+            self.forget(listener)
+            listener.session_ended()
+            return
+        listener.reseat(seat)
+        for watch in watches:
+            self._displace(watch)
+            try:
+                self._place(watch)
+            except GraphQLError:
+                self._listeners[listener].pop(watch)
+                listener.end(watch.name, ended(ErrorCode.ACCESS_ENDED))
+
+    async def _hold_to_subjects(self, watches: Collection[Watch]) -> None:
+        for watch in await self._without_right(watches):
+            self._end(watch, ErrorCode.ACCESS_ENDED)
+
+    async def _without_right(self, watches: Iterable[Watch]) -> list[Watch]:
+        """Those of some operations whose seat does not see what they listen to: one statement a kind and side."""
+        kinds: dict[tuple[str, Side], dict[tuple[str, str], list[Watch]]] = {}
+        for watch in watches:
+            seat, about = watch.listener.seat, watch.asked.feed.about
+            if about is not None:
+                of_kind = kinds.setdefault((about.name, seat.side), {})
+                of_kind.setdefault((watch.asked.subject, seat.id), []).append(watch)
+        lost: list[Watch] = []
+        for (_, side), of_kind in kinds.items():
+            unseen = await self._unseen(side, [alike[0] for alike in of_kind.values()])
+            lost += [watch for key in unseen for watch in of_kind[key]]
+        return lost
+
+    async def _unseen(self, side: Side, watches: Sequence[Watch]) -> list[tuple[str, str]]:
+        """Which subjects, all of one kind, are not there for which seats, all of one side."""
+        about = cast("Table", watches[0].asked.feed.about)
+        visible = sql.PARAMETER.sub(lambda name: _OF_LISTED.get(name[1], name[0]), about.visible[side])
+        statement = (
+            _UNSEEN.replace("{listed}", _SUBJECTS[self._dialect])
+            .replace("{table}", about.name)
+            .replace("{visible}", visible.replace("{t}", "o_"))
+        )
+        asked = [(watch.asked.subject, watch.listener.seat) for watch in watches]
+        listed = [(subject, seat.partner_id, seat.client_id, seat.user_id, seat.id) for subject, seat in asked]
+        return cast("list[tuple[str, str]]", [tuple(row) for row in await self._listed(statement, listed)])
+
+    async def _listed(self, template: str, listed: Sequence[object]) -> Sequence[Sequence[object]]:
+        return await self._rows(template, {"listed": orjson.dumps(listed).decode(), "now": clock.now()})
+
+
+def ended(code: ErrorCode) -> GraphQLError:
+    """Why an operation ends, as its client reads it."""
+    return refused(code, ENDED[code])
+
+
+# Of a seat, what a plan may bind; the moment and the vendor's name are the same for all who are read for together.
+_BOUND: Final[Mapping[str, Callable[[Seat], object]]] = {
+    "partner": lambda seat: seat.partner_id,
+    "client": lambda seat: seat.client_id,
+    "user": lambda seat: seat.user_id,
+    "seat": lambda seat: seat.id,
+    "session": lambda seat: seat.session_id,
+    "token": lambda seat: seat.token_hash,
+    "seat_version": lambda seat: seat.version,
+    "now": lambda _: None,
+    "vendor": lambda _: None,
+}
+
+
+def _key(plan: Plan, asked: Subscription, seat: Seat) -> _Key:
+    own = {a.value.name.value for a in asked.field.nodes[0].arguments or () if isinstance(a.value, VariableNode)}
+    values = orjson.dumps(
+        {name: value for name, value in asked.values.items() if name not in own}, str, orjson.OPT_SORT_KEYS
+    )
+    return _Key(plan, asked.subject, values, tuple(_BOUND[name](seat) for name in sorted(plan.binds)))
+
+
+def _sent(watch: Watch, payloads: Payloads) -> bool:
+    """Send an operation what of some payloads it does not have yet; false where its listener cannot take it all now."""
+    for position, payload in payloads:
+        if position > watch.cursor:
+            if not watch.listener.is_writable():
+                return False
+            watch.listener.next(watch.name, payload)
+            watch.cursor = position
+    return True
+
+
+def _is_interrupted(fault: Exception) -> bool:
+    return isinstance(fault, sqlite3.OperationalError) and fault.sqlite_errorname == "SQLITE_INTERRUPT"
