@@ -1,0 +1,382 @@
+"""P9: no byte of one company reaches another. See `neighbours` for the world, `knowledge` for what a seat may know."""
+
+import json
+import re
+import shutil
+import sqlite3
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, NamedTuple, cast
+from urllib.parse import urlsplit
+
+import pytest
+from tortoise.context import TortoiseContext
+
+import models
+from domain import clock as the_clock
+from domain import contacts, managers, modifications, notices, partnerships, proposals
+from domain.seats import Seat
+from models import database as databases
+from models.sql import Dialect
+from resolvers import cursors, declarations, reads
+from resolvers.engine import Engine
+from resolvers.reads import PostgresReads, SqliteReads
+from schema import roots
+from tests import conftest
+from tests.promises import knowledge, matrix, neighbours
+from tests.promises.attempts import Attempt, Attempts
+from tests.promises.matrix import Matrix
+from tests.promises.neighbours import SEATS, Secret, World
+from tests.promises.paths import Walker
+from tests.resolvers import asking, documents
+
+SCHEMA: Final = roots.executable()
+TYPES: Final = documents.readable_types(SCHEMA)
+MOST_IDS: Final = 100
+# Relay's pages: every list is asked for all of it.
+PLUMBING: Final = re.compile(r"(Connection|Edge|PageInfo)$")
+# Pieces of names: everybody's, one company's, those of a sort; and what a LIKE would read as more.
+SAID: Final = ("zz-", "exchange", "harbour", "northwind", "kept", "elsewhere", "%", "_")
+
+
+class Question(NamedTuple):
+    """A document, and the ids that it is asked for."""
+
+    text: str
+    ids: tuple[str, ...] = ()
+
+
+@dataclass
+class Neighbourhood:
+    """The filled world, where it is, what reads it, and everything that its seats were told."""
+
+    world: World
+    url: str
+    context: TortoiseContext
+    matrix: Matrix
+    text: str = ""
+    told: dict[str, dict[Question, bytes]] = field(default_factory=dict)
+
+    async def ask(self, seat: str, question: Question) -> bytes:
+        variables = {"ids": list(question.ids)} if question.ids else None
+        return await asking.body(self.matrix.engine, question.text, self.world.seats[seat], variables)
+
+
+# ── the world, once ──
+
+
+@pytest.fixture(scope="module")
+async def _neighbourhood(
+    dialect: Dialect, template: str, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Neighbourhood]:
+    async with AsyncExitStack() as stack:
+        if dialect is Dialect.SQLITE:
+            file = tmp_path_factory.mktemp("neighbours") / "neighbours.sqlite3"
+            shutil.copyfile(Path(urlsplit(template).path), file)
+            url = f"sqlite://{file}?synchronous=OFF"
+        else:
+            url = await stack.enter_async_context(conftest.new_postgres())
+            await databases.migrate(url)
+        context = await stack.enter_async_context(databases.connected(url))
+        with the_clock.frozen_at(conftest.MOMENT), neighbours.surroundings():
+            world = await neighbours.filled()
+            engine = Engine(SCHEMA, await stack.enter_async_context(reads.opened(url)))
+            there = Neighbourhood(world, url, context, Matrix(SCHEMA, world, engine))
+            there.text = await there.matrix.text()
+            for text, seat, body in there.matrix.answers:
+                there.told.setdefault(seat, {})[Question(text)] = body
+            of_roots, of_objects = list(of_everybody()), list(of_the_signed_in(world))
+            for seat in SEATS:
+                for question in [*of_roots, *(of_objects if world.seats[seat] else ())]:
+                    there.told[seat][question] = await there.ask(seat, question)
+        yield there
+
+
+WALKER: Final = Walker(SCHEMA)
+
+
+def of_everybody() -> Iterator[Question]:
+    """What is asked besides the matrix: walks from the roots, and their lists by every argument."""
+    yield from map(Question, WALKER.of_roots())
+    yield from map(Question, WALKER.of_root_arguments(SAID))
+
+
+def of_the_signed_in(world: World) -> Iterator[Question]:
+    """Walks from what the matrix shows, its lists by every argument, and every row by its id."""
+    for of in WALKER.nodes():
+        prefix = declarations.table_of(of).prefix
+        shown = [world.named[prefix][name] for name in matrix.SHOWN[of.name].values()]
+        yield from map(Question, WALKER.of_ids(of.name, shown))
+        yield from map(Question, WALKER.of_arguments(of.name, shown, SAID))
+        every = [row_id for row_id in world.ids if row_id.startswith(f"{prefix}_")]
+        for start in range(0, len(every), MOST_IDS):
+            yield Question(WALKER.whole(of.name), tuple(every[start : start + MOST_IDS]))
+
+
+@pytest.fixture
+def there(_neighbourhood: Neighbourhood) -> Iterator[Neighbourhood]:
+    with _neighbourhood.context, the_clock.frozen_at(conftest.MOMENT), neighbours.surroundings():
+        yield _neighbourhood
+
+
+# ── what a person has approved ──
+
+
+def test_p9_the_matrix_is_the_one_that_a_person_has_approved(there: Neighbourhood) -> None:
+    expected = matrix.EXPECTED.read_text()
+    hint = f"Run `{matrix.COMMAND}` and hold each line of the difference against mission.md"
+    assert there.text.splitlines() == expected.splitlines(), hint
+
+
+def test_p9_every_field_that_can_be_read_has_a_row(there: Neighbourhood) -> None:
+    """In the table of its type; that of a plain object where it stands, behind a dot."""
+    rows = {table.name: {re.sub(r"\(.*\)", "", row) for row in table.rows} for table in there.matrix.tables}
+    behind_a_dot = {row.rpartition(".")[2] for names in rows.values() for row in names if "." in row}
+    fields = {(of.name, name) for of in TYPES if not PLUMBING.search(of.name) for name in of.fields}
+    assert {(of, name) for of, name in fields if name not in rows.get(of, behind_a_dot)} == set()
+
+
+# ── what may be known ──
+
+
+def test_p9_nobody_is_told_more_than_the_table_of_knowledge_allows(there: Neighbourhood) -> None:
+    """Markers of every row and text in every answer, its errors and decoded cursors: exactly those of the table."""
+    leaked, unheard = {}, {}
+    for seat, answers in there.told.items():
+        heard = {secret for question, body in answers.items() for secret in told_by(there.world, question, body)}
+        leaked[seat] = sorted(secret for secret in heard if not knowledge.may_know(seat, secret))
+        unheard[seat] = sorted(knowledge.named(seat) - heard)
+    sys.stdout.write(f'{{"promise": "P9", "answers": {sum(map(len, there.told.values()))}, "leaked": {leaked}}}\n')
+    assert {seat: secrets for seat, secrets in leaked.items() if secrets} == {}
+    assert {seat: secrets for seat, secrets in unheard.items() if secrets} == {}
+
+
+def told_by(world: World, question: Question, body: bytes) -> frozenset[Secret]:
+    """What an answer tells, besides what the holder of a mailed link knows from the mail."""
+    secrets = world.secrets_in(body.decode())
+    return frozenset(secrets - knowledge.BY_LINK if "(token:" in question.text else secrets)
+
+
+def test_p9_a_secret_is_found_wherever_it_is(there: Neighbourhood) -> None:
+    kept = there.world.named["contact"]["exchange-kept"]
+    mark = neighbours.mark("exchange-kept", "reach")
+    assert there.world.secrets_in(f'{{"message": "No {kept}."}}') == {"exchange-kept contact"}
+    assert there.world.secrets_in(f'{{"email": "{mark}@example.com"}}') == {"exchange-kept reach"}
+    assert there.world.secrets_in(f'{{"endCursor": "{cursors.cursor(1, mark, kept)}"}}') == {
+        "exchange-kept contact",
+        "exchange-kept reach",
+    }
+    assert there.world.secrets_in('{"id": "contact_9999-zz-exchange-new-zz"}') == {
+        "unknown contact_9999-zz-exchange-new-zz"
+    }
+
+
+# ── with and without hidden rows ──
+
+
+@pytest.mark.parametrize("seat", [seat for seat in SEATS if seat not in "nG"])
+async def test_p9_hidden_rows_change_no_byte(seat: str, there: Neighbourhood) -> None:
+    """Whatever a seat asks, it is told the same where all that it may not know is not there at all."""
+    hidden = {secret for secret in there.world.ids.values() if not knowledge.may_feel(seat, secret)}
+    changed = {}
+    async with without(there, hidden):
+        for question, before in there.told[seat].items():
+            after = await there.ask(seat, question)
+            if after != before:
+                changed[question] = differences(before, after)
+    assert changed == {}
+
+
+@asynccontextmanager
+async def without(there: Neighbourhood, secrets: set[Secret]) -> AsyncIterator[None]:
+    """Let the engine read a world that has none of those rows."""
+    hidden = {
+        table: [row_id for row_id in ids if there.world.ids[row_id] in secrets]
+        for table, ids in there.world.rows.items()
+    }
+    engine = there.matrix.engine
+    whole = engine._reads
+    lesser = _lesser_sqlite if isinstance(whole, SqliteReads) else _lesser_postgres
+    async with lesser(there.url, hidden) as less:
+        engine._reads = less
+        try:
+            yield
+        finally:
+            engine._reads = whole
+
+
+@asynccontextmanager
+async def _lesser_sqlite(url: str, hidden: Mapping[str, list[str]]) -> AsyncIterator[SqliteReads]:
+    file = url.removeprefix("sqlite://").partition("?")[0]
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "lesser.sqlite3"
+        with closing(sqlite3.connect(file)) as whole, closing(sqlite3.connect(copy)) as lesser, lesser:
+            whole.backup(lesser)
+            for table, ids in hidden.items():
+                lesser.execute(f"delete from {table} where id in (select value from json_each(?))", [json.dumps(ids)])
+        async with reads.opened(f"sqlite://{copy}") as opened:
+            yield cast("SqliteReads", opened)
+
+
+@asynccontextmanager
+async def _lesser_postgres(url: str, hidden: Mapping[str, list[str]]) -> AsyncIterator[PostgresReads]:
+    """In a transaction that is rolled back, on the only connection."""
+    lesser = PostgresReads(cast("PostgresReads", reads.of_url(url))._url, size=1)
+    await lesser.open()
+    [connection] = lesser._free
+    await connection.execute("set default_transaction_read_only = off")
+    transaction = connection.transaction(isolation="repeatable_read")
+    await transaction.start()
+    await connection.execute("set local session_replication_role = replica")
+    for table, ids in hidden.items():
+        await connection.execute(f"delete from {table} where id = any($1)", ids)
+    try:
+        yield lesser
+    finally:
+        await transaction.rollback()
+        await lesser.close()
+
+
+def differences(before: bytes, after: bytes) -> list[str]:
+    """Where two answers differ: the path, what was told, and what is told without the hidden rows."""
+    return list(_differences(json.loads(before), json.loads(after), ""))
+
+
+def _differences(before: Any, after: Any, path: str) -> Iterator[str]:
+    if isinstance(before, dict) and isinstance(after, dict) and before.keys() == after.keys():
+        for key in before:
+            yield from _differences(before[key], after[key], f"{path}.{key}")
+    elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
+        for place, (one, other) in enumerate(zip(before, after, strict=True)):
+            yield from _differences(one, other, f"{path}.{place}")
+    elif before != after:
+        yield f"{path}: {before} without them: {after}"
+
+
+# ── mutations ──
+
+NOWHERE: Final = "0000-zz-nowhere-zz"
+
+
+@pytest.mark.parametrize("seat", SEATS)
+async def test_p9_a_mutation_takes_hidden_rows_for_none_at_all(seat: str, there: Neighbourhood) -> None:
+    """The same refusal, byte for byte, for a row that the seat may not know and for one that is not there."""
+    before = await everything()
+    told, calls = {}, Attempts(SCHEMA)
+    for attempt in calls.all():
+        seen = Seen(there.world, seat)
+        nothing = await refusal(there, seat, calls, attempt, f"{attempt.prefix}_{NOWHERE}")
+        for row_id in seen.hidden(attempt.prefix):
+            refused = await refusal(there, seat, calls, attempt, row_id)
+            if refused != nothing:
+                told[attempt, row_id] = refused, nothing
+    assert told == {}
+    assert await everything() == before
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Which rows a seat may know, and which not."""
+
+    world: World
+    seat: str
+
+    def hidden(self, prefix: str) -> list[str]:
+        """Two that it may not: of companies that have nothing to do with each other, if there are."""
+        rows = [
+            row_id
+            for row_id, secret in self.world.ids.items()
+            if row_id.startswith(f"{prefix}_") and not knowledge.may_know(self.seat, secret)
+        ]
+        return [rows[0], rows[-1]] if rows else []
+
+    def one(self, prefix: str) -> str:
+        """One that it may."""
+        rows = (
+            row_id
+            for row_id, secret in self.world.ids.items()
+            if row_id.startswith(f"{prefix}_") and knowledge.may_know(self.seat, secret)
+        )
+        return next(rows, f"{prefix}_{NOWHERE}")
+
+
+async def refusal(there: Neighbourhood, seat: str, calls: Attempts, attempt: Attempt, row_id: str) -> bytes:
+    text, variables = calls.asked(attempt, row_id, Seen(there.world, seat).one)
+    body = await asking.body(there.matrix.engine, text, there.world.seats[seat], variables)
+    assert b'"errors"' not in body or b"UNAUTHENTICATED" in body, (text, variables, body)
+    return body.replace(row_id.encode(), b"ID")
+
+
+async def everything() -> dict[str, list[dict[str, Any]]]:
+    """Every row of every table, but how often something was tried."""
+    kept = [model for model in models.TABLES if model is not models.RateLimit]
+    return {model._meta.db_table: sorted(await model.all().values(), key=repr) for model in kept}
+
+
+# ── what others do unseen ──
+
+
+async def test_p9_what_others_do_unseen_changes_no_byte(there: Neighbourhood) -> None:
+    """Drafts, hiding and reading are a side's own; strangers concern nobody else. It is the last: the world changes."""
+    harbours, northwinds = "OMTX2", "Ppv"
+    before = {seat: there.told[seat] for seat in f"{harbours}RAB"}
+    await deeds_of_northwind(there.world)
+    await deeds_of_strangers(there.world)
+    assert await changed_since(there, before) == {}
+    before = {seat: {question: await there.ask(seat, question) for question in there.told[seat]} for seat in northwinds}
+    await deeds_of_harbour(there.world)
+    assert await changed_since(there, before) == {}
+
+
+async def deeds_of_northwind(world: World) -> None:
+    with neighbours.of("northwind-unseen"), neighbours.own_ids():
+        await redrafted(world, "P", "northwind-kept")
+        await notices.mark_all_read(10_000, by=seated(world, "P"))
+
+
+async def deeds_of_harbour(world: World) -> None:
+    with neighbours.of("harbour-unseen"), neighbours.own_ids():
+        await redrafted(world, "O", "harbour-asked")
+        await notices.mark_all_read(10_000, by=seated(world, "O"))
+
+
+async def deeds_of_strangers(world: World) -> None:
+    """Stranger and Exchange go on working; Former takes what has ended off its home."""
+    stranger, exchange = seated(world, "S"), seated(world, "E")
+    with neighbours.of("stranger-unseen"), neighbours.own_ids():
+        contact_id = await contacts.create(by=stranger, organisation_id=str(stranger.partner_id), name="Aaron")
+        partnership_id = world.named["partnership"]["stranger-exchange"]
+        await managers.add(by=stranger, partnership_id=partnership_id, contact_ids=[contact_id])
+        await proposals.accept(world.named["modification"]["stranger-exchange-asked"], by=exchange)
+        await partnerships.hide(by=seated(world, "F"), partnership_id=world.named["partnership"]["former-harbour"])
+
+
+async def redrafted(world: World, letter: str, contact: str) -> None:
+    """Put another contact into the side's draft."""
+    await modifications.draft(
+        by=seated(world, letter),
+        partnership_id=world.named["partnership"]["northwind-harbour"],
+        add_contacts=[world.named["contact"][contact]],
+    )
+
+
+def seated(world: World, letter: str) -> Seat:
+    seat = world.seats[letter]
+    assert seat is not None
+    return seat
+
+
+async def changed_since(
+    there: Neighbourhood, before: Mapping[str, Mapping[Question, bytes]]
+) -> dict[tuple[str, Question], list[str]]:
+    """What a seat is told otherwise than before."""
+    return {
+        (seat, question): differences(body, after)
+        for seat, answers in before.items()
+        for question, body in answers.items()
+        if (after := await there.ask(seat, question)) != body
+    }
