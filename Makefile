@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 locked = cmp --silent $(1) $(VENV)/$(1) || { \
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement $(1) && cp $(1) $(VENV)/$(1); }
 
-.PHONY: help install run test test-sqlite test-postgres lint format generate bench lock
+.PHONY: help install run test test-sqlite test-postgres lint format generate promises bench lock
 
 help:
 	@echo "make run       serve the product with demo data at http://127.0.0.1:8000/graphql"
@@ -16,6 +16,7 @@ help:
 	@echo "make lint      checks alone"
 	@echo "make format    put the source in its form"
 	@echo "make generate  write anew what is printed from the code"
+	@echo "make promises  the long runs: two sides in any order, 2,000 times; 200 kills; on each database"
 	@echo "make bench     measure"
 	@echo "make lock      resolve pyproject.toml's dependencies anew"
 
@@ -60,6 +61,12 @@ format: install
 generate: install
 	$(BIN)/python -m domain.tables
 	$(BIN)/python -m schema.roots
+
+promises: install
+	PROMISES_RUNS=2000 TEST_DATABASE=sqlite $(BIN)/pytest tests/domain/test_modifications_any_order.py
+	PROMISES_RUNS=2000 TEST_DATABASE=postgres $(BIN)/pytest tests/domain/test_modifications_any_order.py
+	PROMISES_KILLS=200 TEST_DATABASE=sqlite $(BIN)/pytest -s tests/promises/test_p1_to_p4_kills.py
+	PROMISES_KILLS=200 TEST_DATABASE=postgres $(BIN)/pytest -s tests/promises/test_p1_to_p4_kills.py
 
 bench: install
 	$(BIN)/python -m bench
