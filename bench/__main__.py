@@ -37,6 +37,8 @@ LIBRARIES: Final = (
     "strawberry-graphql",
 )
 CHECKED: Final = 40
+# The screen of which so little is the answer that who asks weighs.
+PROVEN: Final = "contact"
 START_GOAL: Final = 0.9
 MEMORY_GOAL: Final = 60.0
 
@@ -81,7 +83,7 @@ class Slice:
 def main() -> int:
     """Measure and print; the exit code."""
     arguments = argparse.ArgumentParser(prog="python -m bench", description="Measure the product against the limit.")
-    arguments.add_argument("--short", action="store_true", help="three rounds of short slices: under 40 seconds")
+    arguments.add_argument("--short", action="store_true", help="three rounds of short slices: a minute")
     profile = SHORT if arguments.parse_args().short else LONG
     if reason := asyncio.run(obstacle()):
         _print(f"There is no PostgreSQL to measure on: {reason}")
@@ -95,9 +97,8 @@ def main() -> int:
             _print(_checked(screen, contestants))
         slices = _measured(contestants, profile, url, opened)
         memories = {contestant.name: contestant.server.memory for contestant in contestants}
-    product, limit = contestants
-    verdicts = [_reported(screen, slices, product.name, limit.name) for screen in screens.SCREENS]
-    for contestant in contestants:
+    verdicts = [_reported(screen, slices) for screen in screens.SCREENS]
+    for contestant in contestants[:2]:
         _print(
             f"{contestant.name:8} first answer after {contestant.server.ready_after:.2f} s,"
             f" {memories[contestant.name]:.0f} MiB of its own after the load"
@@ -131,18 +132,18 @@ async def _on_server(statement: str) -> None:
 
 
 def _started(url: str, opened: ExitStack) -> list[Contestant]:
-    """Start the product and the limit; both stay until the end."""
+    """Start the product and the limit; both stay until the end. The third one is the limit, asked in other words."""
     data_dir = opened.enter_context(tempfile.TemporaryDirectory())
-    return [
-        _contestant(
-            "product",
-            "countersign reads",
-            screens.to_product,
-            lambda port: processes.product(url, data_dir, port),
-            opened,
-        ),
-        _contestant("limit", "limit", screens.to_limit, lambda port: processes.limit(url, port), opened),
-    ]
+    product = _contestant(
+        "product",
+        "countersign reads",
+        screens.to_product,
+        lambda port: processes.product(url, data_dir, port),
+        opened,
+    )
+    limit = _contestant("limit", "limit", screens.to_limit, lambda port: processes.limit(url, port), opened)
+    proven = [load.http(*screens.to_proven(each)) for each in screens.requests(screens.named(PROVEN))]
+    return [product, limit, Contestant("proven", limit.server, limit.application, {PROVEN: proven})]
 
 
 def _contestant(
@@ -160,15 +161,15 @@ def _contestant(
 
 def _checked(screen: screens.Screen, contestants: list[Contestant]) -> str:
     """Compare answers; whoever answers differently is not measured."""
-    product, limit = contestants
     answers = [
-        tuple(processes.asked(each.server.port, each.asked[screen.name][n]) for each in (product, limit))
+        [processes.asked(each.server.port, each.asked[screen.name][n]) for each in _asked(screen, contestants)]
         for n in range(CHECKED)
     ]
-    for n, (answer, other) in enumerate(answers):
-        if not screens.same(answer, other):
-            raise SystemExit(f"{screen.title}: the answers to request {n} differ.\n{answer!r}\n{other!r}")
-    size = statistics.mean(len(answer) for answer, _ in answers)
+    for n, (answer, *others) in enumerate(answers):
+        for other in others:
+            if not screens.same(answer, other):
+                raise SystemExit(f"{screen.title}: the answers to request {n} differ.\n{answer!r}\n{other!r}")
+    size = statistics.mean(len(answer) for answer, *_ in answers)
     return f"{screen.title}: {CHECKED} answers are equal, {size:,.0f} bytes on average."
 
 
@@ -180,14 +181,18 @@ def _measured(contestants: list[Contestant], profile: Profile, url: str, opened:
     generator = processes.Load()
     opened.callback(generator.stop)
     for screen in screens.SCREENS:
-        for contestant in contestants:
+        for contestant in _asked(screen, contestants):
             _slice(contestant, screen, profile.warming, generator, url)
     return [
         _slice(contestant, screen, profile.seconds, generator, url)
         for turn in range(profile.rounds)
         for screen in screens.SCREENS
-        for contestant in _turned(contestants, turn)
+        for contestant in _turned(_asked(screen, contestants), turn)
     ]
+
+
+def _asked(screen: screens.Screen, contestants: list[Contestant]) -> list[Contestant]:
+    return [contestant for contestant in contestants if screen.name in contestant.asked]
 
 
 def _turned(contestants: list[Contestant], turn: int) -> Iterator[Contestant]:
@@ -224,33 +229,51 @@ def _slice(
 # ── reporting ──
 
 
-def _reported(screen: screens.Screen, slices: list[Slice], product: str, limit: str) -> bool:
+def _reported(screen: screens.Screen, slices: list[Slice]) -> bool:
     """Print a screen's figures; whether the product's CPU is within its goal and every answer was right."""
-    of = {name: [s for s in slices if s.screen == screen.name and s.contestant == name] for name in (product, limit)}
+    of: dict[str, list[Slice]] = {}
+    for each in slices:
+        if each.screen == screen.name:
+            of.setdefault(each.contestant, []).append(each)
     _print(
         "",
         screen.title,
         f"{'':8} {'req/s':>14} {'CPU µs':>14} {'PostgreSQL µs':>14} {'p50 ms':>8} {'p99 ms':>8} {'load µs':>8}",
     )
-    for name, each in of.items():
+    for name, measured in of.items():
         _print(
-            f"{name:8} {_spread([s.rate for s in each])} {_spread([s.cpu for s in each])}"
-            f" {_spread([s.database_cpu for s in each])} {_middle([s.p50 for s in each]):8.1f}"
-            f" {_middle([s.p99 for s in each]):8.1f} {_middle([s.load_cpu for s in each]):8.0f}"
+            f"{name:8} {_spread([s.rate for s in measured])} {_spread([s.cpu for s in measured])}"
+            f" {_spread([s.database_cpu for s in measured])} {_middle([s.p50 for s in measured]):8.1f}"
+            f" {_middle([s.p99 for s in measured]):8.1f} {_middle([s.load_cpu for s in measured]):8.0f}"
         )
-    pairs = list(zip(of[product], of[limit], strict=True))
-    cpu = [ours.cpu / theirs.cpu for ours, theirs in pairs]
-    rate = [ours.rate / theirs.rate for ours, theirs in pairs]
-    postgres = [ours.database_cpu / theirs.database_cpu for ours, theirs in pairs]
-    wrong = sum(s.wrong for each in of.values() for s in each)
-    within = _middle(cpu) <= screen.cpu_goal and not wrong
+    ours = _Ratios(of["product"], of["limit"])
+    wrong = sum(s.wrong for measured in of.values() for s in measured)
+    within = _middle(ours.cpu) <= screen.cpu_goal
     _print(
-        f"÷ limit: CPU {_ratio(cpu)}, goal ≤ {screen.cpu_goal}:"
-        f" {'met' if _middle(cpu) <= screen.cpu_goal else 'MISSED'};"
-        f" req/s {_ratio(rate)}, goal ≥ {screen.rate_goal}: {'met' if _middle(rate) >= screen.rate_goal else 'missed'};"
-        f" PostgreSQL {_ratio(postgres)}" + (f"; {wrong} WRONG ANSWERS" if wrong else "")
+        f"÷ limit: CPU {_ratio(ours.cpu)}, goal ≤ {screen.cpu_goal}: {'met' if within else 'MISSED'};"
+        f" req/s {_ratio(ours.rate)}, goal ≥ {screen.rate_goal}:"
+        f" {'met' if _middle(ours.rate) >= screen.rate_goal else 'missed'};"
+        f" PostgreSQL {_ratio(ours.database)}" + (f"; {wrong} WRONG ANSWERS" if wrong else "")
     )
-    return within
+    if "proven" in of:
+        least, left = _Ratios(of["proven"], of["limit"]), _Ratios(of["product"], of["proven"])
+        _print(
+            f"of which to prove the session, with the product's request and headers: CPU {_ratio(least.cpu)},"
+            f" req/s {_ratio(least.rate)}, PostgreSQL {_ratio(least.database)}",
+            f"÷ the limit that does: CPU {_ratio(left.cpu)}, req/s {_ratio(left.rate)},"
+            f" PostgreSQL {_ratio(left.database)}",
+        )
+    return within and not wrong
+
+
+class _Ratios:
+    """One contestant's figures by another's, round by round."""
+
+    def __init__(self, ones: list[Slice], others: list[Slice]) -> None:
+        pairs = list(zip(ones, others, strict=True))
+        self.cpu = [one.cpu / other.cpu for one, other in pairs]
+        self.rate = [one.rate / other.rate for one, other in pairs]
+        self.database = [one.database_cpu / other.database_cpu for one, other in pairs]
 
 
 def _middle(values: list[float]) -> float:

@@ -17,6 +17,16 @@ create function filler.client_of(partner bigint, place bigint) returns bigint la
   $$ select 1 + (partner * 37 + place * 101) % {clients} $$;
 create function filler.partnership_status(place bigint) returns text language sql immutable as
   $$ select (array['ACTIVE','ACTIVE','ACTIVE','ACTIVE','ACTIVE','ACTIVE','ACTIVE','OFFERED','ENDED','DECLINED'])[1 + place % 10] $$;
+create function filler.modified() returns table (n bigint, p bigint, c bigint, m bigint) language sql immutable as
+  $$ select n, 1 + (n - 1) / {partnerships_each}, filler.client_of(1 + (n - 1) / {partnerships_each}, n % {partnerships_each}), m
+    from generate_series(1::bigint, {lively_partners}::bigint * {partnerships_each}) n, generate_series(1::bigint, 8) m
+    where filler.partnership_status(n) = 'ACTIVE' $$;
+create function filler.modification_status(n bigint, m bigint) returns text language sql immutable as
+  $$ select case when m <= 2 then 'DRAFT' when m > 4 then 'ACCEPTED' when n % (case m when 3 then 5 else 3 end) = 1 then 'PENDING'
+    else 'DECLINED' end $$;
+create function filler.lent_by(n bigint, p bigint, c bigint, m bigint) returns text language sql immutable as
+  $$ select filler.id('contact', case when m % 2 = 1 then (p - 1) * {partner_contacts_each} + 1 + (n + 13 + m) % {partner_contacts_each}
+    else {partner_contacts} + (c - 1) * {client_contacts_each} + 5 + m end) $$;
 
 -- ── companies and people: users of partners first, then two for each client, the vendor's last ──
 
@@ -140,6 +150,50 @@ from (
   from generate_series(1, {partnerships}) n
 ) x, lateral generate_series(1, case when p <= {lively_partners} then 12 else 1 end) l;
 
+-- ── what the lively partners and their clients change: of each active partnership eight modifications, the partner's and the
+-- client's in turn. The first two are drafts; of the next two the partner's waits for its answer in every fifth, the client's in
+-- every third; the others were accepted. ──
+
+insert into proposal (id, kind, status, version, message, proposed_by_id, proposed_by_side, from_partner_id, to_client_id,
+  from_client_id, to_partner_id, proposed_at, expires_at, decided_by_id, decided_at, partnership_id, reminders, created_at)
+select filler.id('modification', 8 * n + m), 'MODIFICATION', status, 2, case when status <> 'DRAFT' then 'The season changes.' end,
+  case when m % 2 = 1 then partner_user else client_user end, case when m % 2 = 1 then 'PARTNER' else 'CLIENT' end,
+  case when m % 2 = 1 then partner end, case when m % 2 = 1 then client end,
+  case when m % 2 = 0 then client end, case when m % 2 = 0 then partner end,
+  case when status <> 'DRAFT' then {begin} end, case when status <> 'DRAFT' then {later} end,
+  case when status = 'ACCEPTED' then case when m % 2 = 1 then client_user else partner_user end end,
+  case when status = 'ACCEPTED' then {begin} end, filler.id('partnership', n), 2, {begin}
+from (
+  select n, m, filler.modification_status(n, m) as status, filler.id('partner', p) as partner, filler.id('client', c) as client,
+    filler.id('user', (p - 1) * {members_each} + 1) as partner_user, filler.id('user', {members} + 2 * (c - 1) + 1) as client_user
+  from filler.modified() x
+) x;
+
+-- Each open one lends a contact, releases another and changes a term; the accepted ones changed a term.
+insert into proposal_item (id, proposal_id, kind, contact_id, field, before, after, accepted)
+select filler.id('item', {partnerships} + 24 * n + 3 * m + k), filler.id('modification', 8 * n + m),
+  (array['ADD_CONTACT', 'RELEASE_CONTACT', 'CHANGE_TERMS'])[k],
+  case k when 1 then filler.lent_by(n, p, c, m) when 2 then filler.id('contact', (p - 1) * {partner_contacts_each} + 1 +
+    (n + 1) % {partner_contacts_each}) end,
+  case k when 3 then 'title' end, case k when 3 then 'Shop care' end, case k when 3 then 'Shop care ' || m end,
+  case when m > 4 then true end
+from filler.modified() x, lateral generate_series(case when m > 4 then 3 else 1 end, 3) k;
+
+insert into assigned_contact (id, partnership_id, contact_id, side, proposal_id, released_at)
+select filler.id('assigned', 12 * ({partnerships} + 2) + 4 * n + m), filler.id('partnership', n), filler.lent_by(n, p, c, m),
+  case when m % 2 = 1 then 'PARTNER' else 'CLIENT' end, filler.id('modification', 8 * n + m),
+  case when filler.modification_status(n, m) = 'DECLINED' then {begin} end
+from filler.modified() x
+where m <= 4;
+
+-- Two people of each side manage a lively partnership.
+insert into partnership_manager (id, partnership_id, contact_id, side, added_at)
+select filler.id('manager', 4 * n + k), filler.id('partnership', n),
+  case when k <= 2 then filler.id('contact', (p - 1) * {partner_contacts_each} + k)
+    else filler.id('contact', {partner_contacts} + (c - 1) * {client_contacts_each} + k) end,
+  case when k <= 2 then 'PARTNER' else 'CLIENT' end, {begin}
+from (select distinct n, p, c from filler.modified() x) x, generate_series(1, 4) k;
+
 insert into access_grant (id, partnership_id, partner_id, account_id, status, connected_at)
 select filler.id('grant', n), filler.id('partnership', n), filler.id('partner', p), filler.id('account', 2 * c), 'ENABLED', {begin}
 from (
@@ -168,3 +222,38 @@ from (
   select n, 1 + (n - 1) / {partnerships_each} as p, filler.client_of(1 + (n - 1) / {partnerships_each}, n % {partnerships_each}) as c
   from generate_series(1, {partnerships}) n
 ) x, lateral generate_series(1, case when p <= {lively_partners} then {events_each} else 1 end) v;
+
+-- ── notices: every event of a partnership asks its client's owner, and of the lively ones every fourth tells the partner's first
+-- two people. Of three, two were read. Every third user has turned off a topic's mails. ──
+
+insert into notice (id, seat_id, event_id, pos, urgency, proposal_id, read_at, reminders, created_at)
+select filler.id('notice', 3 * (100 * n + v) + k),
+  filler.id('seat', case k when 0 then {members} + 2 * c - 1 else (p - 1) * {members_each} + k end),
+  filler.id('event', {contacts} + 100 * n + v), {contacts} + 100 * n + v, case k when 0 then 'ACTION' else 'INFO' end,
+  filler.id('offer', n), case when (n + v) % 3 > 0 then {begin} end, 0, {begin}
+from (
+  select n, 1 + (n - 1) / {partnerships_each} as p, filler.client_of(1 + (n - 1) / {partnerships_each}, n % {partnerships_each}) as c
+  from generate_series(1, {partnerships}) n
+) x, lateral generate_series(1, case when p <= {lively_partners} then {events_each} else 1 end) v,
+  lateral generate_series(0, case when p <= {lively_partners} and v % 4 = 0 then 2 else 0 end) k;
+
+insert into notice_preference (id, seat_id, topic, portal, email)
+select filler.id('preference', n), filler.id('seat', n), 'partnership.company_updated', true, false
+from generate_series(1, {users}, 3) n;
+
+-- ── webhooks: an endpoint of every company and three of the vendor's; those of the lively partners have heard of their
+-- partnerships. Of a hundred deliveries one has failed, and one waits. ──
+
+insert into webhook_endpoint (id, partner_id, client_id, url, topics, status, secret, secret_hint, created_at)
+select filler.id('endpoint', n), case when n <= {partners} then filler.id('partner', n) end,
+  case when n between {partners} + 1 and {partners} + {clients} then filler.id('client', n - {partners}) end,
+  'https://hooks.company' || n || '.example/in', '[]', 'ACTIVE', '', '…abc=', {begin}
+from generate_series(1, {partners} + {clients} + 3) n;
+
+insert into webhook_delivery (id, endpoint_id, event_id, status, attempts, tries, next_attempt_at, created_at)
+select filler.id('delivery', 100 * n + v), filler.id('endpoint', 1 + (n - 1) / {partnerships_each}),
+  filler.id('event', {contacts} + 100 * n + v),
+  case (100 * n + v) % 103 when 0 then 'FAILED' when 1 then 'PENDING' else 'DELIVERED' end,
+  '[{{"at": "2026-11-21T20:46:00.000000Z", "response_status": 204, "response_body": "", "error": null, "milliseconds": 12}}]',
+  1, case when (100 * n + v) % 103 = 1 then {later} end, {begin}
+from generate_series(1, {lively_partners} * {partnerships_each}) n, generate_series(1, {events_each}) v;

@@ -1,18 +1,27 @@
 """The limit: the same answers without GraphQL, sessions or anything else that is not bytes in, rows, bytes out.
 
 A bare ASGI app; statements written by hand, as good as we know how; rows put together by hand; orjson. Who asks is
-believed: the header `x-partner` names the company. Cursors are plain.
+believed: the header `x-partner` names the company, and the role behind it. Cursors are plain.
+
+One path more, `/proven`, is `/contact` for whoever does not believe: the request is the product's own, the statement
+proves the session as the product's does, and the answer has the product's headers. What is left between it and the
+product is GraphQL; what is between it and `/contact` nobody gets around.
 """
 
 import asyncio
 import gc
 import os
+import random
 from base64 import urlsafe_b64encode
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Any, cast
 
 import asyncpg
 import orjson
+
+from bench import partnership
 
 Message = MutableMapping[str, Any]
 Row = Sequence[Any]
@@ -46,13 +55,30 @@ TILES = f"""
 """
 _IS_LENT = """
     x.partnership_id = u.id and x.released_at is null and (x.assigned_at is not null or exists (
-      select from proposal o where o.id = x.proposal_id and o.status = 'PENDING' and o.expires_at > now()))
+      select from proposal o where o.id = x.proposal_id and (o.status = 'PENDING' and o.expires_at > now()
+      or o.status = 'DRAFT' and o.proposed_by_side = 'PARTNER')))
+"""
+_RELEASES = """
+    select i.contact_id from proposal m join proposal_item i on i.proposal_id = m.id
+    where m.partnership_id = u.id and m.kind = 'MODIFICATION' and i.kind = 'RELEASE_CONTACT'
 """
 LENT = f"""
     select u.id, n.total, q.* from unnest($1::text[]) u(id)
     cross join lateral (select count(*) as total from assigned_contact x where {_IS_LENT}) n
+    cross join lateral (select
+      array({_RELEASES} and m.status = 'PENDING' and m.expires_at > now()) as proposed,
+      array({_RELEASES} and m.status = 'DRAFT' and m.proposed_by_side = 'PARTNER') as drafted
+    ) r
     left join lateral (
-      select x.id, case when x.assigned_at is null then 'OFFERED' else 'ASSIGNED' end, c.id, c.name
+      select x.id,
+        case
+          when x.assigned_at is null then
+            (select case when o.status = 'DRAFT' then 'TO_BE_ADDED' else 'OFFERED' end from proposal o
+             where o.id = x.proposal_id)
+          when x.contact_id = any(r.proposed) then 'RELEASED'
+          when x.contact_id = any(r.drafted) then 'TO_BE_RELEASED'
+          else 'ASSIGNED'
+        end, c.id, c.name
       from assigned_contact x join contact c on c.id = x.contact_id where {_IS_LENT} order by x.id limit {LIST + 1}
     ) q on true
 """
@@ -61,13 +87,21 @@ CONTACT = """
     where c.id = $1 and (c.partner_id = $2 or c.client_id = any(array(
       select p.client_id from partnership p where p.partner_id = $2 and p.status = 'ACTIVE')))
 """
+PROVEN = f"""{CONTACT} and exists (
+    select from session s join seat e on e.id = s.seat_id where s.token_hash = $3 and s.ended_at is null
+    and s.expires_at > $4 and e.version = $5 and e.ended_at is null)
+"""
+SEAT = """
+    select e.partner_id, s.token_hash, e.version from session s join seat e on e.id = s.seat_id where s.token_hash = $1
+"""
 
 
 class Limit:
-    """Answers `/home` and `/contact`, whose bodies are a document's variables."""
+    """Answers a path for each screen, whose body is the document's variables."""
 
     def __init__(self) -> None:
         self._free: asyncio.LifoQueue[asyncpg.Connection] = asyncio.LifoQueue()
+        self._seats: dict[bytes, Row] = {}
 
     async def __call__(
         self, scope: Message, receive: Callable[[], Awaitable[Message]], send: Callable[[Message], Awaitable[None]]
@@ -80,18 +114,40 @@ class Limit:
         while message["more_body"]:
             message = await receive()
             body += message["body"]
-        partner = next(value for name, value in scope["headers"] if name == b"x-partner").decode()
-        answer = await _ANSWERS[scope["path"]](self, partner, orjson.loads(body))
+        if scope["path"] == "/proven":
+            await self._prove(dict(scope["headers"]), orjson.loads(body), send)
+            return
+        company, _, role = next(value for name, value in scope["headers"] if name == b"x-partner").partition(b" ")
+        answer = await _ANSWERS[scope["path"]](self, company.decode(), role, orjson.loads(body))
         text = orjson.dumps({"data": answer})
         headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(text))]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": text})
+
+    async def _prove(
+        self, headers: dict[bytes, bytes], asked: dict[str, Any], send: Callable[[Message], Awaitable[None]]
+    ) -> None:
+        token = headers[b"authorization"]
+        if token not in self._seats:
+            [seat] = await self.fetch(SEAT, sha256(token.removeprefix(b"Bearer ")).hexdigest())
+            self._seats[token] = seat
+        partner, token_hash, version = self._seats[token]
+        rows = await self.fetch(PROVEN, asked["variables"]["id"], partner, token_hash, datetime.now(UTC), version)
+        text = orjson.dumps({"data": {"contact": _card(rows[0]) if rows else None}})
+        more = [
+            (b"content-type", b"application/json; charset=utf-8"),
+            (b"content-length", b"%d" % len(text)),
+            (b"x-content-type-options", b"nosniff"),
+            (b"x-request-id", b"%016x" % random.getrandbits(64)),
+        ]
+        await send({"type": "http.response.start", "status": 200, "headers": more})
         await send({"type": "http.response.body", "body": text})
 
     async def _live(
         self, receive: Callable[[], Awaitable[Message]], send: Callable[[Message], Awaitable[None]]
     ) -> None:
         await receive()
-        settings = {"jit": "off", "application_name": "limit"}
+        settings = {"jit": "off", "plan_cache_mode": "force_generic_plan", "application_name": "limit"}
         for _ in range(CONNECTIONS):
             self._free.put_nowait(await asyncpg.connect(os.environ["LIMIT_DSN"], server_settings=settings))
         gc.collect()
@@ -109,7 +165,7 @@ class Limit:
         finally:
             self._free.put_nowait(connection)
 
-    async def home(self, partner: str, _: dict[str, Any]) -> dict[str, Any]:
+    async def home(self, partner: str, _role: bytes, _variables: dict[str, Any]) -> dict[str, Any]:
         """The tiles of `home.graphql`, each with its contacts."""
         rows = await self.fetch(TILES, partner)
         total = rows[0][0]
@@ -144,7 +200,11 @@ class Limit:
             }
         }
 
-    async def contact(self, partner: str, variables: dict[str, Any]) -> dict[str, Any]:
+    async def partnership(self, partner: str, role: bytes, variables: dict[str, Any]) -> dict[str, Any]:
+        """The page of `partnership.graphql`."""
+        return await partnership.page(self.fetch, partner, variables, is_admin=role == b"admin")
+
+    async def contact(self, partner: str, _role: bytes, variables: dict[str, Any]) -> dict[str, Any]:
         """The card of `contact.graphql`."""
         rows = await self.fetch(CONTACT, variables["id"], partner)
         return {"contact": _card(rows[0]) if rows else None}
@@ -176,8 +236,9 @@ def _cursor(page: Sequence[Row], *places: int) -> str | None:
     return urlsafe_b64encode("\0".join(page[-1][place] for place in places).encode()).decode() if page else None
 
 
-_ANSWERS: dict[str, Callable[[Limit, str, dict[str, Any]], Awaitable[dict[str, Any]]]] = {
+_ANSWERS: dict[str, Callable[[Limit, str, bytes, dict[str, Any]], Awaitable[dict[str, Any]]]] = {
     "/home": Limit.home,
+    "/partnership": Limit.partnership,
     "/contact": Limit.contact,
 }
 

@@ -110,11 +110,14 @@ def _answers(port: int, request: bytes) -> bool:
         return False
 
 
+_BACKENDS: Final = "select pid from pg_stat_activity where datname = current_database() and application_name = $1"
+
+
 async def database_cpu(url: str, application: str) -> float | None:
     """Seconds of CPU that PostgreSQL has taken for an application's open connections; null where it runs elsewhere."""
     connection = await asyncpg.connect(database.dsn(url))
     try:
-        rows = await connection.fetch("select pid from pg_stat_activity where application_name = $1", application)
+        rows = await connection.fetch(_BACKENDS, application)
     finally:
         await connection.close()
     try:

@@ -1,4 +1,4 @@
-"""What is asked: two of the portal's screens, with seeded variables and many viewers."""
+"""What is asked: three of the portal's screens, with seeded variables and many viewers."""
 
 import random
 from collections.abc import Callable
@@ -14,7 +14,7 @@ DOCUMENTS: Final = Path(__file__).parent.parent / "tests" / "screens"
 SEED: Final = 20_261_121
 REQUESTS: Final = 400
 
-# The log has a hundred thousand events, as when the goals were set.
+# Every partnership has a page of history and one event more.
 SIZES: Final = data.Sizes(
     partners=200,
     clients=2_000,
@@ -23,7 +23,7 @@ SIZES: Final = data.Sizes(
     client_contacts_each=30,
     sessions=10_000,
     lively_partners=200,
-    events_each=5,
+    events_each=21,
 )
 
 
@@ -65,10 +65,23 @@ def _any_contact(chance: random.Random, partner: int) -> dict[str, Any]:
     return {"id": data.row_id("contact", first + chance.randint(1, SIZES.client_contacts_each))}
 
 
+def _active_partnership(chance: random.Random, partner: int) -> dict[str, Any]:
+    """An active partnership of the partner's."""
+    first = (partner - 1) * SIZES.partnerships_each + 1
+    own = [number for number in range(first, first + SIZES.partnerships_each) if data.is_active(number)]
+    return {"id": data.row_id("partnership", chance.choice(own))}
+
+
 SCREENS: Final = (
     Screen("home", "navigation 50 by 10", lambda _chance, _partner: {"first": 50}, cpu_goal=1.25, rate_goal=0.9),
+    Screen("partnership", "partnership detail", _active_partnership, cpu_goal=1.4, rate_goal=0.8),
     Screen("contact", "one contact", _any_contact, cpu_goal=1.4, rate_goal=0.85),
 )
+
+
+def named(name: str) -> Screen:
+    """The screen with a name."""
+    return next(screen for screen in SCREENS if screen.name == name)
 
 
 def requests(screen: Screen) -> list[Request]:
@@ -91,7 +104,14 @@ def to_product(request: Request) -> tuple[str, dict[str, str], bytes]:
 
 def to_limit(request: Request) -> tuple[str, dict[str, str], bytes]:
     """The same, as the limit takes it: the variables, and whom to believe it comes from."""
-    return f"/{request.screen}", {"x-partner": data.row_id("partner", request.partner)}, orjson.dumps(request.variables)
+    role = "admin" if request.seat % SIZES.members_each == 1 else "member"
+    from_whom = {"x-partner": f"{data.row_id('partner', request.partner)} {role}"}
+    return f"/{request.screen}", from_whom, orjson.dumps(request.variables)
+
+
+def to_proven(request: Request) -> tuple[str, dict[str, str], bytes]:
+    """What the product takes, for the limit that believes nobody."""
+    return "/proven", *to_product(request)[1:]
 
 
 def same(answer: bytes, other: bytes) -> bool:
