@@ -51,8 +51,10 @@ async def acknowledge(notice_id: str, *, by: Seat) -> None:
     """
     policy.require(Permission.NOTICE_ACKNOWLEDGE, by=by)
     notice = await policy.find(Notice, notice_id, "noticeId", by=by)
-    if notice.urgency is not NoticeUrgency.ACTION or notice.proposal_id is not None:
-        message = "It is closed by answering the proposal." if notice.proposal_id else "It asks for nothing."
+    if notice.urgency is not NoticeUrgency.ACTION:
+        raise errors.Refusal(UserErrorCode.WRONG_STATE, "It asks for nothing.", "noticeId")
+    if notice.proposal_id is not None:
+        message = "It is closed by answering the proposal."
         raise errors.Refusal(UserErrorCode.WRONG_STATE, message, "noticeId")
     async with changes.change(by=by) as c:
         colleagues = SeatRow.filter(side=by.side, partner_id=by.partner_id, client_id=by.client_id)

@@ -65,6 +65,6 @@ SCALARS: dict[object, ScalarDefinition] = {
     Cursor: strawberry.scalar(
         name="Cursor",
         parse_value=_position,
-        description="A position in the event log: opaque, ordered, valid for resuming a subscription.",
+        description="A position in the event log: opaque, valid for resuming a subscription.",
     ),
 }

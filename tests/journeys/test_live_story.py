@@ -3,6 +3,10 @@
 import asyncio
 import time
 
+from tortoise.expressions import F
+
+from domain import clock
+from models.seat import Seat
 from tests.journeys.northwind import TERMS
 from tests.journeys.portal import Json, Person
 from tests.journeys.test_modification_story import (  # noqa: F401  a fixture
@@ -177,6 +181,17 @@ async def test_p5_a_stream_ends_within_a_second_when_its_session_is_ended_elsewh
         assert time.monotonic() - ended < AT_ONCE
         await work.proposes(work.paula, "Now?", terms={**TERMS, "title": "Garden care"})
         assert (await of_phone.event(on_phone))["event"]["topic"] == MODIFIED
+
+
+async def test_p5_a_stream_ends_within_a_second_when_its_seat_has_ended(work: Work) -> None:  # noqa: F811
+    async with listening(work.clara.browser.base_url, work.clara.token) as of_clara:
+        name = await hears(of_clara, NOTICES)
+        # No verb takes a person's seat away yet.
+        await Seat.filter(client_id=work.client).update(ended_at=clock.now(), version=F("version") + 1)
+        ended = time.monotonic()
+        assert await of_clara.code(name) == "SESSION_ENDED"
+        assert await of_clara.closed() == (4403, "Forbidden")
+        assert time.monotonic() - ended < AT_ONCE
 
 
 async def test_4_7_the_end_is_heard_ends_what_was_lent_and_leaves_the_history_to_both(
