@@ -587,10 +587,11 @@ async def test_a_newcomer_who_accepts_two_invites_at_once_becomes_one_user(commi
     answers = await asyncio.gather(*(_accept(link, clock) for link in links), return_exceptions=True)
     refusals = [answer.code for answer in answers if isinstance(answer, Refusal)]
     assert await models.User.filter(email="olga@harbour.example").count() == 1
-    assert refusals == [UserErrorCode.CONFLICT]
-    [late] = [link for link, answer in zip(links, answers, strict=True) if isinstance(answer, Refusal)]
-    assert (await models.Proposal.get(id=_proposal(late).id)).status is ProposalStatus.PENDING
-    await _accept(late, clock)
+    # Where one was through before the other began, nobody was late.
+    assert refusals in ([], [UserErrorCode.CONFLICT])
+    for late in (link for link, answer in zip(links, answers, strict=True) if isinstance(answer, Refusal)):
+        assert (await models.Proposal.get(id=_proposal(late).id)).status is ProposalStatus.PENDING
+        await _accept(late, clock)
     assert await models.Client.all().count() == 1
 
 

@@ -72,6 +72,8 @@ async def test_t3_a_task_that_survives_its_cancelled_transaction_is_outside_of_i
 
     for _ in range(10):
         await asyncio.gather(*(write_in_time(CHANCE.random() * 0.006) for _ in range(20)))
+    # However busy the machine is, one is in time.
+    await write_in_time(10)
     assert set(await names()) == {"in time"}
 
 

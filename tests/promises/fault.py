@@ -14,7 +14,7 @@ import httpx2
 SERVER = Path(__file__).parents[2] / "server.py"
 LONGEST_START = 30.0
 # Seconds between two kills, in which work is done.
-LIFE = 0.4
+LIFE = 0.25
 
 
 @dataclass

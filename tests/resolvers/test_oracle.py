@@ -1,4 +1,4 @@
-"""Compiled answers against the oracle's: 2,000 random documents, compared byte by byte."""
+"""Compiled answers against the oracle's: random documents, 2,600 on both databases, compared byte by byte."""
 
 import time
 from collections import Counter
@@ -27,6 +27,7 @@ from graphql import (
 
 from domain import clock
 from models.enums import InviteKind, ProposalKind, Role
+from models.sql import Dialect
 from resolvers import declarations, sources
 from resolvers.engine import Engine
 from schema import roots
@@ -36,10 +37,11 @@ from tests.resolvers.conftest import Filled
 from tests.resolvers.documents import Generator, Request, Run
 from tests.resolvers.oracle import ClosureError, Oracle, Reached
 
-DOCUMENTS: Final = 2_000
-SEED: Final = 20_261_122
+# A run is both databases, each with documents of its own: 2,600 together, and every place 20 times.
+DOCUMENTS: Final = 1_300
+SEEDS: Final = {Dialect.SQLITE: 20_261_122, Dialect.POSTGRES: 20_261_121}
 LATER: Final = timedelta(days=8)
-AT_LEAST: Final = 20
+AT_LEAST: Final = 10
 # Among these is everybody who is signed in.
 ALL: Final = frozenset({Role.ADMIN, Role.PARTNER, Role.CLIENT})
 SCHEMA: Final = roots.executable()
@@ -76,10 +78,10 @@ class _Both:
 
 
 async def test_compiled_answers_are_the_oracles_and_reach_every_field_and_argument(
-    filled: Filled, capsys: pytest.CaptureFixture[str]
+    filled: Filled, dialect: Dialect, capsys: pytest.CaptureFixture[str]
 ) -> None:
     both = _Both(filled)
-    generator = Generator(SCHEMA, both.oracles[0], filled.world, SEED)
+    generator = Generator(SCHEMA, both.oracles[0], filled.world, SEEDS[dialect])
     coverage = _Coverage()
     # Those who may read more ask more often.
     seats = [*filled.world.seats, *["vendor admin"] * 3, "partner admin", "account owner"]
