@@ -43,6 +43,7 @@ from models.enums import Audience, Side, UserErrorCode
 from models.event import Change as Difference
 from models.event import Event, Stream
 from models.idempotency import Idempotency
+from models.partnership import Partnership
 
 NO_DIGEST = bytes(32).hex()
 KEPT = timedelta(hours=24)
@@ -111,6 +112,29 @@ class Change:
                 **about,
             )
         )
+
+    def event_beside(self, other: Event, topic: str, *, audience: Audience) -> None:
+        """Record what followed from an event that is committed: in its stream, about the same, filed under the same."""
+        self.event(
+            topic,
+            stream=other.stream,
+            subject=other.subject,
+            audience=audience,
+            partnership_id=other.partnership_id,
+            account_id=other.account_id,
+            proposal_id=other.proposal_id,
+            partner_id=other.partner_id,
+            client_id=other.client_id,
+        )
+
+
+def of_partnership(partnership: Partnership) -> About:
+    """Say what the events of a partnership are filed under."""
+    return {
+        "partnership_id": partnership.id,
+        "partner_id": partnership.partner_id,
+        "client_id": partnership.client_id,
+    }
 
 
 @contextlib.asynccontextmanager

@@ -83,8 +83,6 @@ def _tell_partnerships(
             "partnership.company_updated",
             stream=partnership.id,
             subject=company.id,
-            partnership_id=partnership.id,
-            partner_id=partnership.partner_id,
-            client_id=partnership.client_id,
             changes=told,
+            **changes.of_partnership(partnership),
         )

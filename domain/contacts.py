@@ -20,6 +20,8 @@ from models.proposal import Proposal, ProposalItem
 
 # Read by looking them up for a purpose, never in passing (mission 0.3): an event says that they changed, not to what.
 _NEVER_TOLD: Final = frozenset({"email", "phone", "mobile"})
+# Of what is lent to a partnership (mission 4.4).
+EACH_ITS_OWN: Final = "Each side lends only its own contacts."
 # What is left of an erased contact.
 _NOTHING: Final[Mapping[str, str | list[str] | None]] = {
     "name": "",
@@ -111,6 +113,15 @@ async def erase(*, by: Seat, contact_id: str) -> str:
     return contact_id
 
 
+async def own(contact_ids: Collection[str], *path: str, by: Seat, rule: str) -> list[Contact]:
+    """Return contacts of the seat's own company; refuses NOT_FOUND, and INVALID, by a rule, others and erased ones."""
+    contacts = await policy.find_all(Contact, contact_ids, *path, by=by)
+    company = (by.partner_id, by.client_id)
+    if any((contact.partner_id, contact.client_id) != company or contact.erased_at for contact in contacts):
+        raise errors.invalid(rule, *path)
+    return contacts
+
+
 async def _take_back(contact_id: str, c: Change) -> None:
     """Release a contact everywhere. Locks are taken in the order of answers: proposals, their items, what is lent."""
     items = ProposalItem.filter(contact_id=contact_id, accepted__isnull=True)
@@ -196,10 +207,8 @@ async def _tell_partners(c: Change, contact: Contact, differences: list[Differen
             stream=partnership.id,
             subject=contact.id,
             audience=Audience.PARTNER,
-            partnership_id=partnership.id,
-            partner_id=partnership.partner_id,
-            client_id=partnership.client_id,
             changes=[_told(difference) for difference in differences],
+            **changes.of_partnership(partnership),
         )
 
 

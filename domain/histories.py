@@ -38,8 +38,6 @@ update stream set unsigned_since = null where id {among}
 {end}
 returning id, version, digest
 """
-# On SQLite the write comes first, and there is nobody to skip.
-_SKIPPING: Final = {sql.Dialect.POSTGRES: "for update skip locked", sql.Dialect.SQLITE: ""}
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +101,7 @@ async def sign_due(at: datetime) -> int:
     """
     today = at.replace(hour=0, minute=0, second=0, microsecond=0)
     async with in_transaction() as connection:
-        dialect = changes.dialect(connection)
-        due = sql.bind(_DUE, {"today": today, "batch": BATCH}, dialect, skipping=_SKIPPING[dialect])
+        due = sql.bind(_DUE, {"today": today, "batch": BATCH}, changes.dialect(connection))
         moved = await connection.execute_query_dict(*due)
         if not moved:
             return 0

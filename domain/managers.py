@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from typing import Final
 
-from domain import changes, errors, inputs, policy, states
+from domain import changes, contacts, errors, inputs, policy, states
 from domain.changes import Change
 from domain.policy import Permission
 from domain.seats import Seat
@@ -23,11 +23,11 @@ async def add(*, by: Seat, partnership_id: str, contact_ids: Collection[str]) ->
     wanted = inputs.ids(contact_ids, "contactIds")
     async with changes.change(by=by) as c:
         await states.lock_contacts(wanted)
-        contacts = await _own_contacts(wanted, by=by)
+        own = await contacts.own(wanted, "contactIds", by=by, rule="A team consists of its own side's contacts.")
         partnership = await states.lock_partnership(partnership_id)
         team = PartnershipManager.filter(partnership_id=partnership_id, removed_at__isnull=True)
         known = {manager.contact_id for manager in await team}
-        joining = [contact for contact in contacts if contact.id not in known]
+        joining = [contact for contact in own if contact.id not in known]
         if joining:
             await PartnershipManager.bulk_create(
                 [
@@ -59,14 +59,6 @@ async def remove(*, by: Seat, manager_id: str) -> str:
     return partnership.id
 
 
-async def _own_contacts(contact_ids: Collection[str], *, by: Seat) -> list[Contact]:
-    contacts = await policy.find_all(Contact, contact_ids, "contactIds", by=by)
-    own = (by.partner_id, by.client_id)
-    if any((contact.partner_id, contact.client_id) != own or contact.erased_at for contact in contacts):
-        raise errors.invalid("A team consists of its own side's contacts.", "contactIds")
-    return contacts
-
-
 _OTHER: Final = {Side.PARTNER: Audience.CLIENT, Side.CLIENT: Audience.PARTNER}
 
 
@@ -74,11 +66,7 @@ def _record(  # noqa: PLR0913  an event's columns
     c: Change, topic: str, partnership: Partnership, subject: str, told: Sequence[Difference], *, by: Seat
 ) -> None:
     """Tell one's own side who, and the other side that the team has changed."""
-    about: changes.About = {
-        "partnership_id": partnership.id,
-        "partner_id": partnership.partner_id,
-        "client_id": partnership.client_id,
-    }
+    about = changes.of_partnership(partnership)
     c.event(topic, stream=partnership.id, subject=subject, audience=states.ALONE[by.side], changes=told, **about)
     c.event(
         "partnership.team_changed",

@@ -11,7 +11,7 @@ from tortoise.expressions import F
 from tortoise.queryset import QuerySet
 
 import settings
-from domain import accounts, changes, errors, grants, inputs, moves, partnerships, policy, states
+from domain import accounts, changes, contacts, errors, grants, inputs, moves, partnerships, policy, states
 from domain.changes import Change
 from domain.partnerships import Terms
 from domain.policy import Permission
@@ -205,11 +205,8 @@ async def _let_go(c: Change, *modifications: Proposal) -> None:
 
 async def _expire_stale(c: Change, partnership_id: str) -> None:
     """Announce that a partnership's modifications have expired, so that they do not block new ones (mission 5.1a)."""
-    stale = await states.expire(
-        c, Proposal.filter(partnership_id=partnership_id, kind=ProposalKind.MODIFICATION), skip_locked=False
-    )
-    await expired(c, stale)
-    await states.announce_expiry(c, stale)
+    theirs = Proposal.filter(partnership_id=partnership_id, kind=ProposalKind.MODIFICATION)
+    await states.expire_stale(c, theirs, expired)
 
 
 # ── what is refused ──
@@ -301,14 +298,11 @@ async def _checked(
 async def _adds(
     partnership: Partnership, contact_ids: Collection[str] | None, held: Proposal | None, *, by: Seat
 ) -> list[ProposalItem]:
-    contacts = await policy.find_all(Contact, inputs.ids(contact_ids, "addContacts"), "addContacts", by=by)
-    contacts_of = (by.partner_id, by.client_id)
-    if any((contact.partner_id, contact.client_id) != contacts_of or contact.erased_at for contact in contacts):
-        raise errors.invalid("Each side lends only its own contacts.", "addContacts")
-    lent = _lent(partnership, contacts)
+    own = await contacts.own(inputs.ids(contact_ids, "addContacts"), "addContacts", by=by, rule=contacts.EACH_ITS_OWN)
+    lent = _lent(partnership, own)
     if await (lent.exclude(proposal_id=held.id) if held else lent).exists():
         raise errors.invalid("One of them is lent, offered or drafted already.", "addContacts")
-    return [ProposalItem(kind=_K.ADD_CONTACT, contact_id=contact.id) for contact in contacts]
+    return [ProposalItem(kind=_K.ADD_CONTACT, contact_id=contact.id) for contact in own]
 
 
 async def _releases(partnership: Partnership, contact_ids: Collection[str] | None, *, by: Seat) -> list[ProposalItem]:

@@ -4,26 +4,20 @@ What a person has read is that person's own and no fact for others: it is record
 """
 
 from collections.abc import Collection
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from tortoise.connection import get_connection
 from tortoise.expressions import Subquery
 
-from domain import changes, errors, moves, policy
+from domain import changes, errors, moves, policy, proposals
 from domain.policy import Permission
 from domain.seats import Seat
 from models import sql
-from models.enums import Audience, NoticeChannel, NoticeUrgency, UserErrorCode
+from models.enums import NoticeChannel, NoticeUrgency, UserErrorCode
 from models.event import Event
 from models.notice import Notice, NoticePreference
 from models.seat import Seat as SeatRow
-
-# After how long what nobody has acknowledged is reminded of, each once (mission 0.9).
-REMINDERS: Final = (timedelta(days=3), timedelta(days=7))
-# How many a sweep settles in one transaction.
-SWEEP: Final = 100
-
 
 # ── verbs ──
 
@@ -61,7 +55,8 @@ async def acknowledge(notice_id: str, *, by: Seat) -> None:
         theirs = Notice.filter(event_id=notice.event_id, seat_id__in=Subquery(colleagues.values("id")))
         if await theirs.filter(acknowledged_at__isnull=True).update(acknowledged_at=c.now):
             await Notice.filter(id=notice_id, read_at__isnull=True).update(read_at=c.now)
-            _record(c, "notice.acknowledged", await Event.get(id=notice.event_id))
+            event = await Event.get(id=notice.event_id)
+            c.event_beside(event, "notice.acknowledged", audience=event.visible_to)
 
 
 async def set_preference(topic: str, channels: Collection[NoticeChannel], *, by: Seat) -> None:
@@ -96,16 +91,16 @@ async def unread(seat: Seat) -> int:
 
 
 async def remind_due(at: datetime) -> int:
-    """Remind of changes that nobody has acknowledged for 3 and for 7 days, at most a batch; return of how many.
+    """Remind of changes that nobody has acknowledged for 3 and for 7 days, at most a batch; return how many.
 
     Two reminders that are due at once are one.
     """
     async with changes.change(by=None) as c:
         found: set[str] = set()
-        for stage, waited in reversed([*enumerate(REMINDERS, start=1)]):
+        for stage, waited in reversed([*enumerate(proposals.REMINDERS, start=1)]):
             found |= await _counted(stage, at - waited)
         for event in await Event.filter(id__in=found).order_by("id"):
-            _record(c, "notice.reminded", event)
+            c.event_beside(event, "notice.reminded", audience=event.visible_to)
     return len(found)
 
 
@@ -124,20 +119,6 @@ returning event_id
 
 async def _counted(stage: int, since: datetime) -> set[str]:
     connection = get_connection("default")
-    values = {"stage": stage, "since": since, "batch": SWEEP}
+    values = {"stage": stage, "since": since, "batch": proposals.SWEEP}
     rows = await connection.execute_query_dict(*sql.bind(_COUNT, values, changes.dialect(connection)))
     return {row["event_id"] for row in rows}
-
-
-def _record(c: changes.Change, topic: str, event: Event) -> None:
-    """Tell the same side, in the same stream, what became of its notice of an event."""
-    c.event(
-        topic,
-        stream=event.stream,
-        subject=event.subject,
-        audience=Audience(event.visible_to),
-        partnership_id=event.partnership_id,
-        account_id=event.account_id,
-        partner_id=event.partner_id,
-        client_id=event.client_id,
-    )

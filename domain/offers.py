@@ -5,7 +5,6 @@ from datetime import datetime
 
 from tortoise.exceptions import IntegrityError
 from tortoise.expressions import Expression, F, Subquery
-from tortoise.queryset import QuerySet
 
 from domain import accounts, errors, grants, inputs, moves, policy, states, tokens
 from domain.changes import Actor, Change
@@ -32,7 +31,7 @@ async def require_free(
     """
     offers = Proposal.filter(kind=ProposalKind.PARTNERSHIP_OFFER, from_partner_id=partner_id)
     to_them = offers.filter(email=email) if client_id is None else offers.filter(to_client_id=client_id)
-    await _expire_stale(c, to_them)
+    await states.expire_stale(c, to_them, expired)
     if await to_them.filter(status=ProposalStatus.PENDING).exists():
         raise already_proposed(email)
     if client_id is None:
@@ -48,12 +47,6 @@ def already_proposed(email: str | None) -> errors.Refusal:
     """Tell that an offer is still open."""
     message = "Your offer to them still waits for an answer."
     return errors.Refusal(UserErrorCode.ALREADY_PROPOSED, message, "clientId" if email is None else "email")
-
-
-async def _expire_stale(c: Change, offers: QuerySet[Proposal]) -> None:
-    stale = await states.expire(c, offers, skip_locked=False)
-    await expired(c, stale)
-    await states.announce_expiry(c, stale)
 
 
 async def bring_in(c: Change, partnership_id: str, client_id: str) -> None:

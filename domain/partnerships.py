@@ -11,8 +11,8 @@ from tortoise.exceptions import IntegrityError
 from tortoise.expressions import F, Q
 
 import settings
-from domain import changes, errors, grants, inputs, invites, moves, offers, policy, states
-from domain.changes import About, Change
+from domain import changes, contacts, errors, grants, inputs, invites, moves, offers, policy, states
+from domain.changes import Change
 from domain.policy import Permission
 from domain.seats import Seat
 from models import sql
@@ -99,14 +99,14 @@ async def offer(  # noqa: PLR0913  the input's fields
     accounts = await _accounts_of(asked, account_ids, by=by)
     async with changes.change(by=by) as c:
         await states.lock_contacts(wanted)
-        contacts = await _own_contacts(partner, wanted, by=by)
+        lent = await contacts.own(wanted, "contactIds", by=by, rule=contacts.EACH_ITS_OWN)
         previous_id = await offers.require_free(c, partner.id, client_id=asked.client_id, email=asked.email)
         try:
             partnership = await _begun(c, partner, asked, agreed, previous_id)
             proposal = await _proposed(c, partnership, asked, said)
         except IntegrityError:  # somebody else's, in the same moment
             raise offers.already_proposed(asked.email) from None
-        await _lend(partnership, proposal, contacts)
+        await _lend(partnership, proposal, lent)
         await _ask_for_accounts(proposal, accounts)
         await states.announce(c, "offer", proposal, reason=said, differences=changes.differences({}, agreed))
         if asked.email is not None:
@@ -143,7 +143,13 @@ async def end(*, by: Seat, partnership_id: str, reason: str, confirmation: str) 
         )
         await states.cancel(c, partnership.id)
         await AssignedContact.filter(partnership_id=partnership.id, released_at__isnull=True).update(released_at=c.now)
-        c.event("partnership.ended", stream=partnership.id, subject=partnership.id, reason=why, **_about(partnership))
+        c.event(
+            "partnership.ended",
+            stream=partnership.id,
+            subject=partnership.id,
+            reason=why,
+            **changes.of_partnership(partnership),
+        )
         await grants.disconnect(c, partnership, reason=why)
     return partnership_id
 
@@ -164,7 +170,7 @@ async def hide(*, by: Seat, partnership_id: str) -> str:
                 stream=partnership_id,
                 subject=partnership_id,
                 audience=states.ALONE[by.side],
-                **_about(partnership),
+                **changes.of_partnership(partnership),
             )
         elif not await rows.exists():
             message = "Only a partnership that is over can be hidden."
@@ -174,14 +180,6 @@ async def hide(*, by: Seat, partnership_id: str) -> str:
 
 _OVER: Final = [status for move in moves.PARTNERSHIP if move.verb == "hide" for status in move.sources]
 _HIDDEN: Final[Mapping[Side, str]] = {Side.PARTNER: "hidden_by_partner", Side.CLIENT: "hidden_by_client"}
-
-
-def _about(partnership: Partnership) -> About:
-    return {
-        "partnership_id": partnership.id,
-        "partner_id": partnership.partner_id,
-        "client_id": partnership.client_id,
-    }
 
 
 # ── what ending costs ──
@@ -246,13 +244,6 @@ async def _is_own(partner: Partner, address: str) -> bool:
     return inputs.domain_of(address) == partner.domain or await PartnerMember.exists(
         partner_id=partner.id, user__email=address, removed_at__isnull=True
     )
-
-
-async def _own_contacts(partner: Partner, contact_ids: Collection[str], *, by: Seat) -> list[Contact]:
-    contacts = await policy.find_all(Contact, contact_ids, "contactIds", by=by)
-    if any(contact.partner_id != partner.id or contact.erased_at is not None for contact in contacts):
-        raise errors.invalid("Each side lends only its own contacts.", "contactIds")
-    return contacts
 
 
 async def _accounts_of(asked: _Asked, account_ids: Collection[str] | None, *, by: Seat) -> list[Account]:

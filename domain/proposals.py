@@ -16,7 +16,7 @@ from models import sql
 from models.enums import ProposalKind, ProposalStatus
 from models.proposal import Proposal
 
-# After how long somebody who has not answered is reminded, each once (mission 5.3).
+# After how long somebody who has not answered, or taken note, is reminded, each once (mission 5.1, 5.3, 0.9).
 REMINDERS: Final = (timedelta(days=3), timedelta(days=7))
 # How many a sweep settles in one transaction.
 SWEEP: Final = 100

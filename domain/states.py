@@ -7,7 +7,7 @@ partnership meets on its row; what names a contact and what erases it, on the co
 """
 
 import dataclasses
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -165,6 +165,15 @@ async def expire(c: Change, due: QuerySet[Proposal], *, skip_locked: bool) -> li
     if expired:
         await Proposal.filter(id__in=[proposal.id for proposal in expired]).update(status=ProposalStatus.EXPIRED)
     return expired
+
+
+async def expire_stale(
+    c: Change, proposals: QuerySet[Proposal], undo: Callable[[Change, list[Proposal]], Awaitable[None]]
+) -> None:
+    """Expire what would block something new although its time is over, undo what it held open, and announce it."""
+    stale = await expire(c, proposals, skip_locked=False)
+    await undo(c, stale)
+    await announce_expiry(c, stale)
 
 
 async def why_not(proposal_id: str, at: datetime) -> errors.Refusal:

@@ -6,6 +6,7 @@ A template names its parameters (`:partner`) and marks the few places where the 
   plans it 4 times better than `in (select ...)`; `in (select ...)` on SQLite.
 - `{joined}x{end_joined}`: the texts of all rows, separated by commas, in the order of the rows that are given.
 - `{within}:values{end_within}`: membership in a bound list.
+- `{skipping}`: rows that somebody else works on are left out; on SQLite the write comes first, and there is nobody.
 - `{t}`: the alias of the row that the template is about.
 """
 
@@ -32,6 +33,7 @@ _MARKS: Mapping[Dialect, Mapping[str, str]] = {
         "end": "))",
         "joined": "string_agg(",
         "end_joined": ", ',')",
+        "skipping": "for update skip locked",
         "within": "= any(",
         "end_within": ")",
     },
@@ -40,6 +42,7 @@ _MARKS: Mapping[Dialect, Mapping[str, str]] = {
         "end": ")",
         "joined": "group_concat(",
         "end_joined": ", ',')",
+        "skipping": "",
         "within": "in (select value from json_each(",
         "end_within": "))",
     },

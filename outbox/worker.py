@@ -63,8 +63,6 @@ where id = (
 )
 returning id, template, attempts
 """
-# On SQLite the write comes first, and there is nobody to skip.
-SKIPPING = {sql.Dialect.POSTGRES: "for update skip locked", sql.Dialect.SQLITE: ""}
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -251,9 +249,8 @@ def _due_mails(now: datetime) -> QuerySet[Mail]:
 
 async def _claim(now: datetime) -> Claim | None:
     async with in_transaction() as connection:
-        dialect = changes.dialect(connection)
         values = {"now": now, "lease_until": now + LEASE}
-        rows = await connection.execute_query_dict(*sql.bind(CLAIM, values, dialect, skipping=SKIPPING[dialect]))
+        rows = await connection.execute_query_dict(*sql.bind(CLAIM, values, changes.dialect(connection)))
     return Claim(**rows[0]) if rows else None
 
 
@@ -291,17 +288,8 @@ async def _tell_who_asked(c: changes.Change, claim: Claim) -> None:
     if told is None:
         return
     asked = told.side or (told.proposal.proposed_by_side if told.proposal else Side.VENDOR)
-    c.event(
-        "mail.failed",
-        stream=told.stream,
-        subject=told.subject,
-        audience=Audience(asked) if told.visible_to is Audience.BOTH else told.visible_to,
-        partnership_id=told.partnership_id,
-        account_id=told.account_id,
-        proposal_id=told.proposal_id,
-        partner_id=told.partner_id,
-        client_id=told.client_id,
-    )
+    audience = Audience(asked) if told.visible_to is Audience.BOTH else told.visible_to
+    c.event_beside(told, "mail.failed", audience=audience)
 
 
 def _outcome(claim: Claim, error: Exception | None, now: datetime) -> tuple[MailStatus, datetime]:

@@ -3,7 +3,6 @@
 from collections.abc import Collection
 
 from domain import webhooks
-from domain.seats import Seat
 from resolvers.context import Caller, Outcome
 from resolvers.sources import DEFAULT, Filter, Order
 
@@ -15,25 +14,19 @@ NEWEST_FIRST = {DEFAULT: Order("{t}.id", descending=True)}
 
 async def create(caller: Caller, *, url: str, topics: Collection[str], owner_id: str | None = None) -> Outcome:
     """Add an endpoint; its secret is shown this once."""
-    return _issued(await webhooks.create(by=_seat(caller), url=url, topics=topics, owner_id=owner_id))
+    return _issued(await webhooks.create(by=caller.signed_in, url=url, topics=topics, owner_id=owner_id))
 
 
 async def rotate_secret(caller: Caller, *, endpoint_id: str) -> Outcome:
     """Give an endpoint a new secret, shown this once."""
-    return _issued(await webhooks.rotate_secret(by=_seat(caller), endpoint_id=endpoint_id))
+    return _issued(await webhooks.rotate_secret(by=caller.signed_in, endpoint_id=endpoint_id))
 
 
 async def delete(caller: Caller, *, endpoint_id: str) -> Outcome:
     """Remove an endpoint."""
-    await webhooks.delete(by=_seat(caller), endpoint_id=endpoint_id)
+    await webhooks.delete(by=caller.signed_in, endpoint_id=endpoint_id)
     return Outcome()
 
 
 def _issued(issued: webhooks.Issued) -> Outcome:
     return Outcome({"endpoint": issued.endpoint_id}, {"secret": issued.secret})
-
-
-def _seat(caller: Caller) -> Seat:
-    if caller.seat is None:
-        raise TypeError("The engine lets nobody in here who is not signed in.")
-    return caller.seat
