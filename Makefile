@@ -16,7 +16,8 @@ help:
 	@echo "make lint      checks alone"
 	@echo "make format    put the source in its form"
 	@echo "make generate  write anew what is printed from the code"
-	@echo "make promises  the long runs: two sides in any order, 2,000 times; 200 kills; on each database"
+	@echo "make promises  the long runs: two sides, and access, in any order, 2,000 times; 200 kills; 10,000 reads racing"
+	@echo "               revocations; 60 seconds unread; on each database; 10 immediate restarts of PostgreSQL"
 	@echo "make bench     measure"
 	@echo "make lock      resolve pyproject.toml's dependencies anew"
 
@@ -33,16 +34,17 @@ run: $(BIN)/python
 	@$(BIN)/python server.py demo
 	@exec $(BIN)/python server.py serve
 
-# Both databases at once, each with its output whole: two cores are enough for it.
-test: lint
-	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target test-sqlite test-postgres
+# Checks and both databases at once, each with its output whole: two cores are enough for it.
+test: install
+	@$(MAKE) --no-print-directory --jobs 3 --output-sync=target lint test-sqlite test-postgres
 
 test-sqlite: install
 	TEST_DATABASE=sqlite $(BIN)/pytest
 
+# What asks no database is tested beside SQLite, and once is enough.
 test-postgres: install
 	@if reason=$$($(BIN)/python -m tests.reachable); then \
-		echo TEST_DATABASE=postgres $(BIN)/pytest; TEST_DATABASE=postgres $(BIN)/pytest; \
+		set -x; TEST_DATABASE=postgres $(BIN)/pytest --only-what-asks-a-database; \
 	else \
 		echo "Not tested on PostgreSQL: $$reason"; test -z "$$CI"; \
 	fi
@@ -65,8 +67,15 @@ generate: install
 promises: install
 	PROMISES_RUNS=2000 TEST_DATABASE=sqlite $(BIN)/pytest tests/domain/test_modifications_any_order.py
 	PROMISES_RUNS=2000 TEST_DATABASE=postgres $(BIN)/pytest tests/domain/test_modifications_any_order.py
+	PROMISES_RUNS=2000 TEST_DATABASE=sqlite $(BIN)/pytest tests/domain/test_grants_any_order.py
+	PROMISES_RUNS=2000 TEST_DATABASE=postgres $(BIN)/pytest tests/domain/test_grants_any_order.py
 	PROMISES_KILLS=200 TEST_DATABASE=sqlite $(BIN)/pytest -s tests/promises/test_p1_to_p4_kills.py
 	PROMISES_KILLS=200 TEST_DATABASE=postgres $(BIN)/pytest -s tests/promises/test_p1_to_p4_kills.py
+	PROMISES_RESTARTS=10 TEST_DATABASE=postgres $(BIN)/pytest -s -rs tests/promises/test_p1_restarts.py
+	PROMISES_READS=10000 TEST_DATABASE=sqlite $(BIN)/pytest -s tests/promises/test_p5_revocations.py
+	PROMISES_READS=10000 TEST_DATABASE=postgres $(BIN)/pytest -s tests/promises/test_p5_revocations.py
+	PROMISES_UNREAD=60 TEST_DATABASE=sqlite $(BIN)/pytest -s tests/promises/test_p11_slow_reader.py
+	PROMISES_UNREAD=60 TEST_DATABASE=postgres $(BIN)/pytest -s tests/promises/test_p11_slow_reader.py
 
 bench: install
 	$(BIN)/python -m bench

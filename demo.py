@@ -7,6 +7,7 @@ turn; their mails are in the Maildir. It is the same story every time, told up t
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
 from enum import Enum
 from functools import partial
 from typing import Final
@@ -17,19 +18,25 @@ from domain import (
     clients,
     clock,
     contacts,
+    directory,
     identity,
     invites,
+    jobs,
     managers,
     modifications,
     partners,
     partnerships,
+    payments,
     proposals,
     seats,
+    staff,
     tokens,
+    workspaces,
 )
+from domain.directory import Listing
 from domain.partnerships import Terms
 from models.account import Account
-from models.enums import ContactPurpose, ModificationKind, PartnerKind
+from models.enums import ContactPurpose, ModificationKind, PartnerKind, SecurityRole
 from models.link import Link
 from models.partnership import Partnership
 from models.proposal import ProposalItem
@@ -132,6 +139,30 @@ class Step:
     by: str
     team: tuple[str, ...] = ()
     reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Hire:
+    """Somebody whom a client, or a partner that works there, invited to its account's staff on a day."""
+
+    day: int
+    client: str
+    by: str
+    person: Person
+    role: SecurityRole
+    has_joined: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class SetUp:
+    """An account that a partner set up for a new client on a day, and handed over a day later."""
+
+    day: int
+    partner: str
+    client: str
+    account: str
+    plan: str
+    owner: Person
 
 
 ADMIN: Final = Person("Mara Lindqvist", "Partner programme", "mara@countersign.example", "+46 40 555 01 10")
@@ -473,6 +504,57 @@ STEPS: Final = (
     ),
     Step(51, ("Northlight Consulting", "Brightwater Plumbing"), by="Northlight Consulting"),
 )
+LEYLA, DRIVER = CLIENTS[0].people[1], Person("Malte Brandt", "Driver", "malte@harbourfoods.example", "+49 40 555 0172")
+HIRES: Final = (
+    Hire(14, "Harbour Foods", by="Harbour Foods", person=LEYLA, role=SecurityRole.MANAGER),
+    Hire(15, "Harbour Foods", by="Northlight Consulting", person=DRIVER, role=SecurityRole.STAFF),
+    Hire(
+        61,
+        "Brightwater Plumbing",
+        by="Brightwater Plumbing",
+        person=CLIENTS[1].people[1],
+        role=SecurityRole.MANAGER,
+        has_joined=False,
+    ),
+)
+# What each partner earns of its clients' payments, and how it shows in the directory.
+LISTINGS: Final[Mapping[str, tuple[str, Listing]]] = {
+    "Northlight Consulting": (
+        "0.15",
+        Listing(
+            headline="Job sheets that crews really use",
+            region="Leipzig",
+            country="DE",
+            services=["Set-up", "Training", "Monthly care"],
+        ),
+    ),
+    "Kestrel & Finch": (
+        "0.125",
+        Listing(
+            headline="From paper to telephone in six weeks",
+            region="Bristol",
+            country="GB",
+            services=["Onboarding", "Training"],
+        ),
+    ),
+}
+# A client's first account: the jobs that it had created by a day, and what was paid for it then, in euros.
+BUSINESS: Final = (
+    (20, "Harbour Foods", 64, None),
+    (24, "Brightwater Plumbing", 41, None),
+    (31, "Harbour Foods", 131, "89.00"),
+    (61, "Harbour Foods", 298, "89.00"),
+    (61, "Brightwater Plumbing", 97, "49.00"),
+)
+
+HANDED_OVER: Final = SetUp(
+    day=60,
+    partner="Atelier Numérique",
+    client="Clos des Érables",
+    account="Clos des Érables",
+    plan="Business",
+    owner=Person("Lucie Perrin", "Gérante", "lucie@clos-erables.example", "+33 4 65 71 03 00"),
+)
 BROUGHT_IN: Final = {"Alder & Sons Joinery": CLIENTS[4].people[0].email, "Pinecrest Gardens": NEWCOMER}
 
 
@@ -511,6 +593,11 @@ class Story:
             *((each.day, partial(self._propose, each)) for each in MODIFICATIONS),
             *((each.day + each.after, partial(self._settle, each)) for each in MODIFICATIONS),
             *((step.day, partial(self._step, step)) for step in STEPS),
+            *((hire.day, partial(self._hire, hire)) for hire in HIRES),
+            (3, self._list_partners),
+            *((day, partial(self._count, client, total, paid)) for day, client, total, paid in BUSINESS),
+            (HANDED_OVER.day, self._set_up),
+            (HANDED_OVER.day + 1, self._hand_over),
         ]
 
     async def live(self, today: int) -> None:
@@ -559,25 +646,80 @@ class Story:
 
     async def _join(self, company: Company) -> None:
         """Let the first of a company's people accept the invite that was mailed last."""
+        self._seats[company.name] = await self._accept_invite(company.people[0], company.name, company.account)
+
+    async def _accept_invite(
+        self, person: Person, client_name: str | None = None, account_name: str | None = None
+    ) -> seats.Seat:
         clock.advance(timedelta(minutes=5))
-        first = company.people[0]
-        link = await Link.filter(email=first.email).order_by("-id").first()
+        link = await Link.filter(email=person.email).order_by("-id").first()
         if link is None:
-            raise LookupError(first.email)
+            raise LookupError(person.email)
         token = tokens.of_link(link)
         preview = await invites.preview(token, ip=None)
         accepted = await invites.accept(
             token,
             preview.challenge,
             by=None,
-            name=first.name,
+            name=person.name,
             password=PASSWORD,
-            client_name=company.name,
-            account_name=company.account,
+            client_name=client_name,
+            account_name=account_name,
             ip=None,
             user_agent=None,
         )
-        self._seats[company.name] = accepted.signed_in.seat
+        return accepted.signed_in.seat
+
+    async def _list_partners(self) -> None:
+        for name, (share, listing) in LISTINGS.items():
+            clock.advance(timedelta(minutes=40))
+            await partners.set_revenue_share(
+                by=self._seats[ADMIN.name], partner_id=self._ids[name], rate=Decimal(share)
+            )
+            await directory.set_listing(by=self._seats[name], partner_id=self._ids[name], listing=listing)
+
+    async def _count(self, client: str, jobs_created: int, paid: str | None) -> None:
+        clock.advance(timedelta(hours=5))
+        admin = self._seats[ADMIN.name]
+        account = await Account.filter(client_id=self._ids[client]).order_by("id").first()
+        if account is None:
+            raise LookupError(client)
+        await jobs.record(by=admin, account_id=account.id, jobs_created=jobs_created)
+        if paid is not None:
+            await payments.record(
+                by=admin,
+                account_id=account.id,
+                amount=Decimal(paid),
+                currency="EUR",
+                paid_on=clock.now().date(),
+                reference=f"{client}, {clock.now().date():%B %Y}",
+            )
+
+    async def _hire(self, hire: Hire) -> None:
+        clock.advance(timedelta(minutes=25))
+        account = await Account.get(client_id=self._ids[hire.client])
+        await staff.invite(by=self._seats[hire.by], account_id=account.id, email=hire.person.email, role=hire.role)
+        if hire.has_joined:
+            await self._accept_invite(hire.person)
+
+    async def _set_up(self) -> None:
+        clock.advance(timedelta(hours=1))
+        self._ids[HANDED_OVER.account] = await workspaces.create(
+            by=self._seats[HANDED_OVER.partner],
+            partner_id=self._ids[HANDED_OVER.partner],
+            client_name=HANDED_OVER.client,
+            account_name=HANDED_OVER.account,
+            plan=HANDED_OVER.plan,
+        )
+
+    async def _hand_over(self) -> None:
+        clock.advance(timedelta(hours=2))
+        await workspaces.hand_over(
+            by=self._seats[HANDED_OVER.partner],
+            account_id=self._ids[HANDED_OVER.account],
+            owner_email=HANDED_OVER.owner.email,
+            owner_name=HANDED_OVER.owner.name,
+        )
 
     async def _note_people(self, company: Company) -> None:
         for person in company.people:
@@ -682,6 +824,7 @@ def _sign_ins() -> str:
         ("the vendor", ADMIN),
         *((f"partner admin, {company.name}", company.people[0]) for company in PARTNERS),
         *((f"account owner, {company.name}", company.people[0]) for company in CLIENTS),
+        *((f"{hire.role.lower()}, {hire.client}", hire.person) for hire in HIRES if hire.has_joined),
     ]
     lines = [f"  {person.email:<36} {person.name:<16} {place}" for place, person in rows]
     return "\n".join([f"Demo sign-ins, all with the password: {PASSWORD}", *lines, ""]) + "\n"

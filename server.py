@@ -43,7 +43,7 @@ def create_app(chosen: settings.Settings) -> "ASGIApp":
     from starlette.routing import Mount, Route, WebSocketRoute
     from starlette.staticfiles import StaticFiles
 
-    from web import health, history, ide, keys, pages
+    from web import account_sessions, health, history, ide, keys, pages
     from web.backend import Backend
     from web.graphql import GraphQL
     from web.requests import Requests
@@ -63,6 +63,7 @@ def create_app(chosen: settings.Settings) -> "ASGIApp":
             Route("/health/ready", health.Ready(behind)),
             Route(keys.PATH, keys.Keys(behind)),
             Route(history.PATH, history.Histories(behind)),
+            Route(account_sessions.PATH, account_sessions.AccountSessions(behind)),
             WebSocketRoute("/graphql", Sockets(behind, endpoint.documents)),
             *pages.routes(behind, chosen.portal_url),
             Mount(ide.MOUNTED_AT, StaticFiles(directory=ide.FILES)),
@@ -75,6 +76,7 @@ def create_app(chosen: settings.Settings) -> "ASGIApp":
 
 def app() -> "ASGIApp":
     """Return the application as uvicorn starts it, in each of its processes."""
+    gc.disable()
     from web import log
 
     chosen = settings.load()
@@ -85,7 +87,10 @@ def app() -> "ASGIApp":
 
 
 def _settle() -> None:
-    """Make what stays, modules and schema, and keep the collector from it: a third of a large answer went there."""
+    """Make what stays, modules and schema, and keep the collector from it: a third of a large answer went there.
+
+    Until here it is off, since it would look at each module again for every few that come.
+    """
     from outbox import worker  # noqa: F401  imported for what it imports
     from resolvers import engine  # noqa: F401  as the worker
     from schema import roots
@@ -94,6 +99,7 @@ def _settle() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(YOUNG_OBJECTS)
+    gc.enable()
 
 
 @asynccontextmanager
@@ -176,12 +182,14 @@ def serve(*, host: str = "127.0.0.1", port: int = 8000, workers: int = 1) -> Non
     port: the port to listen at.
     workers: processes; more than one needs PostgreSQL.
     """
+    gc.disable()
     import uvicorn
 
     from web import guard
 
     if workers > 1:
         _require_shared_database()
+        gc.enable()
     uvicorn.run(
         "server:app",
         factory=True,

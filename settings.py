@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, Field, HttpUrl, SecretStr, TypeAdapter, model_validator
+from pydantic import AfterValidator, AwareDatetime, Field, HttpUrl, SecretStr, TypeAdapter, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 SECRET_KEY_FILE = "secret-key"  # noqa: S105  the name of a file
@@ -108,7 +108,14 @@ class Settings(BaseSettings):
     offer_days: Days = Field(default=30, description="how long an offer waits for an answer")
     invite_days: Days = Field(default=7, description="how long an invite waits for an answer")
     access_idle_days: Days = Field(default=60, description="how long access lasts after the account was opened last")
+    access_rule_since: AwareDatetime | None = Field(
+        default=None, description="when that rule came into force for accounts that were there before; else from ever"
+    )
     activation_jobs: int = Field(default=100, ge=0, description="how many jobs start the clock of access")
+    request_days: Days = Field(default=14, description="how long a request for access waits for an answer")
+    account_audience: str = Field(
+        default="product", min_length=1, description="`aud` of the JWT that opens an account in your product"
+    )
     session_days: Days = Field(default=14, description="how long a sign-in lasts")
     webhook_allow_private: bool = Field(
         default=False, description="for development: webhooks may use http, any port and private addresses"
@@ -149,6 +156,11 @@ class Settings(BaseSettings):
     def invite_open(self) -> timedelta:
         """How long an invite waits for an answer."""
         return timedelta(days=self.invite_days)
+
+    @property
+    def request_open(self) -> timedelta:
+        """How long a request for access waits for an answer."""
+        return timedelta(days=self.request_days)
 
     @property
     def access_idle(self) -> timedelta:

@@ -50,9 +50,10 @@ select filler.id('member', n), filler.id('partner', 1 + (n - 1) / {members_each}
   case when n % {members_each} = 1 then 'ADMIN' else 'COLLABORATOR' end, {begin}
 from generate_series(1, {members}) n;
 
-insert into account (id, client_id, name, name_key, status, jobs_created, owner_id, created_at)
+insert into account (id, client_id, name, name_key, status, jobs_created, last_job_at, activated_at, owner_id, created_at)
 select filler.id('account', a), filler.id('client', 1 + (a - 1) / 2), filler.company(a, 'Shop'),
-  lower(filler.company(a, 'Shop')), 'ACTIVE', a % 200, filler.id('user', {members} + 2 * ((a - 1) / 2) + 1), {begin}
+  lower(filler.company(a, 'Shop')), 'ACTIVE', a % 200, case when a % 200 > 0 then case when a % 3 > 0 then {later} else {begin} end
+  end, case when a % 200 >= 100 then {begin} end, filler.id('user', {members} + 2 * ((a - 1) / 2) + 1), {begin}
 from generate_series(1, 2 * {clients}) a;
 
 -- A client's first user owns both of its accounts, the second one works in one of them.
@@ -194,8 +195,15 @@ select filler.id('manager', 4 * n + k), filler.id('partnership', n),
   case when k <= 2 then 'PARTNER' else 'CLIENT' end, {begin}
 from (select distinct n, p, c from filler.modified() x) x, generate_series(1, 4) k;
 
-insert into access_grant (id, partnership_id, partner_id, account_id, status, connected_at)
-select filler.id('grant', n), filler.id('partnership', n), filler.id('partner', p), filler.id('account', 2 * c), 'ENABLED', {begin}
+-- Of ten that are connected one has been shut out; of the others every third was never opened, and every fifth has expired.
+insert into access_grant (id, partnership_id, partner_id, account_id, status, version, is_earliest, connected_at, enabled_at,
+  last_opened_at, expires_at, account_key, used_at, until_at)
+select filler.id('grant', n), filler.id('partnership', n), filler.id('partner', p), filler.id('account', 2 * c),
+  case when n % 10 = 3 then 'DISABLED' else 'ENABLED' end, 1, false, {begin}, {begin},
+  case when n % 3 > 0 then {begin} + n * interval '1 second' end,
+  case when n % 10 = 3 then null when n % 5 = 1 then {begin} + n * interval '1 second' else {later} end,
+  lower(filler.company(2 * c, 'Shop')), {begin} + case when n % 3 > 0 then n else 0 end * interval '1 second',
+  case when n % 10 = 3 then timestamptz '9999-12-31 00:00Z' when n % 5 = 1 then {begin} + n * interval '1 second' else {later} end
 from (
   select n, 1 + (n - 1) / {partnerships_each} as p, filler.client_of(1 + (n - 1) / {partnerships_each}, n % {partnerships_each}) as c
   from generate_series(1, {partnerships}) n

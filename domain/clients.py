@@ -5,6 +5,7 @@ from typing import TypedDict, Unpack
 
 import settings
 from domain import accounts, changes, companies, inputs, invites, policy
+from domain.changes import Change
 from domain.policy import Permission
 from domain.seats import Seat
 from models.base import text_key
@@ -34,20 +35,11 @@ async def create(  # noqa: PLR0913  the input's fields
     """
     policy.require(Permission.CLIENT_CREATE, by=by)
     company = Client(name=inputs.required_line(name, "name"), **inputs.details(details, "details"))
-    company.name_key = text_key(company.name)
     owner = inputs.required_address(owner_email, "ownerEmail")
     invited = inputs.required_line(owner_name, "ownerName")
     workspace = inputs.required_line(account_name, "accountName")
     async with changes.change(by=by) as c:
-        company.created_at = c.now
-        await company.save(force_create=True)
-        c.event(
-            "client.created",
-            stream=company.id,
-            subject=company.id,
-            client_id=company.id,
-            changes=changes.differences({}, {"name": company.name}),
-        )
+        await found(c, company)
         account = await accounts.create(c, company.id, workspace)
         await invites.send(
             c,
@@ -59,6 +51,20 @@ async def create(  # noqa: PLR0913  the input's fields
             role=SecurityRole.ACCOUNT_OWNER,
         )
     return company.id
+
+
+async def found(c: Change, company: Client) -> None:
+    """Write a new client company, with the columns that it has, and record it."""
+    company.name_key = text_key(company.name)
+    company.created_at = c.now
+    await company.save(force_create=True)
+    c.event(
+        "client.created",
+        stream=company.id,
+        subject=company.id,
+        client_id=company.id,
+        changes=changes.differences({}, {"name": company.name}),
+    )
 
 
 async def update(*, by: Seat, client_id: str, **given: Unpack[Description]) -> str:

@@ -10,6 +10,7 @@ from domain.changes import Change
 from domain.seats import Seat
 from models.base import text_key
 from models.client import Client
+from models.directory import DirectoryListing
 from models.enums import PartnershipStatus, Side
 from models.event import Change as Difference
 from models.partner import Partner
@@ -42,6 +43,7 @@ async def _rename(company: Partner | Client, key: str) -> None:
     """Let the other sides' lists follow; those of a partner whose offer is open do not know the client's name yet."""
     if isinstance(company, Partner):
         await _partnerships(company).update(partner_key=key)
+        await DirectoryListing.filter(partner_id=company.id).update(name_key=key)
     else:
         known = _partnerships(company).filter(status__in=[PartnershipStatus.ACTIVE, PartnershipStatus.ENDED])
         await known.update(client_key=key)

@@ -16,6 +16,7 @@ from tortoise.connection import get_connection
 from domain import changes
 from models import sql
 from models.contact import Contact
+from models.directory import PartnerMessage
 from models.event import Change as Difference
 from models.event import Event
 from models.partnership import Partnership
@@ -67,6 +68,9 @@ async def forget(contact: Contact, *, at: datetime) -> None:
     addresses = [event.id for event in told if names.are_in([event.on_behalf_of])]
     await Event.filter(id__in=addresses).update(on_behalf_of=None)
     await _forget_messages(names, partnerships)
+    if contact.email is not None:
+        # What they wrote by themselves, as visitors of the directory.
+        await PartnerMessage.filter(from_email=contact.email).delete()
 
 
 class _Names:

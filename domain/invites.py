@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Final
 
 from tortoise.exceptions import IntegrityError
-from tortoise.expressions import Subquery
+from tortoise.expressions import F, Subquery
 from tortoise.transactions import in_transaction
 
 import settings
@@ -17,6 +17,7 @@ from domain import (
     accounts,
     changes,
     clock,
+    connections,
     errors,
     identity,
     inputs,
@@ -30,12 +31,15 @@ from domain import (
 from domain.changes import Actor, Change
 from domain.rate_limits import Rule
 from domain.seats import Seat
+from models.access_grant import AccessGrant
 from models.account import Account, StaffMember
 from models.base import text_key
 from models.client import Client
 from models.enums import (
+    AccessStatus,
     AccountStatus,
     Audience,
+    Capability,
     InviteKind,
     LinkPurpose,
     PartnerMemberRole,
@@ -59,7 +63,13 @@ _OVER: Final[Mapping[ProposalStatus, str]] = {
     ProposalStatus.WITHDRAWN: f"This invite was taken back. {_ASK}",
     ProposalStatus.CANCELLED: "What this invite was about has ended meanwhile. There is nothing left to do.",
 }
-_NOT_FOR_CLIENTS: Final = "A member of a partner company cannot answer a partnership offer for a client."
+_NOT_FOR_CLIENTS: Final = "A member of a partner company cannot answer for a client what a partner asks of it."
+# In an account, by the role that one would have.
+_PARTS: Final[Mapping[SecurityRole, str]] = {
+    SecurityRole.ACCOUNT_OWNER: "Account owner",
+    SecurityRole.MANAGER: "Manager",
+    SecurityRole.STAFF: "Staff",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +136,7 @@ async def send(  # noqa: PLR0913  an invite's columns
     message: str | None = None,
     client_name: str | None = None,
     from_partner_id: str | None = None,
+    from_client_id: str | None = None,
     partner_id: str | None = None,
     account_id: str | None = None,
     partnership_id: str | None = None,
@@ -133,8 +144,8 @@ async def send(  # noqa: PLR0913  an invite's columns
 ) -> str:
     """Invite somebody by an e-mailed link, until a moment; return the invite's id.
 
-    `from_partner_id`: who asks; null: the vendor. It brings the person into `partner_id`, `account_id` or
-    `partnership_id`. One that belongs to an offer is told of by the offer's own event.
+    `from_partner_id`, `from_client_id`: who asks; both null: the vendor. It brings the person into `partner_id`,
+    `account_id` or `partnership_id`. One that belongs to an offer is told of by the offer's own event.
     """
     invite = await Proposal.create(
         id=new_proposal_id(ProposalKind.INVITE),
@@ -148,6 +159,7 @@ async def send(  # noqa: PLR0913  an invite's columns
         proposed_by_id=c.by and c.by.user_id,
         proposed_by_side=c.by.side if c.by else Side.VENDOR,
         from_partner_id=from_partner_id,
+        from_client_id=from_client_id,
         partner_id=partner_id,
         account_id=account_id,
         partnership_id=partnership_id,
@@ -163,8 +175,39 @@ async def send(  # noqa: PLR0913  an invite's columns
     return invite.id
 
 
+async def require_none_open(account_id: str, at: datetime, *path: str, **of: str) -> None:
+    """Refuse ALREADY_PROPOSED at `path` where an invite to an account waits, of the columns given; it is locked."""
+    waiting = Proposal.filter(kind=ProposalKind.INVITE, account_id=account_id, status=ProposalStatus.PENDING)
+    if await waiting.filter(expires_at__gt=at, **of).exists():
+        message = "An invite to this account still waits for an answer. Send it again, or take it back first."
+        raise errors.Refusal(UserErrorCode.ALREADY_PROPOSED, message, *path)
+
+
+async def expire_stale(c: Change, account_id: str) -> None:
+    """Expire the invites to an account whose time is over, and announce it. Before the account is locked."""
+    to_it = Proposal.filter(kind=ProposalKind.INVITE, account_id=account_id)
+    await states.announce_expiry(c, await states.expire(c, to_it, skip_locked=False))
+
+
+async def cancel(c: Change, account_id: str) -> None:
+    """Cancel the open invites to an account: its end tells it. Their links stop working. Before the account is locked.
+
+    What was over by then has expired.
+    """
+    await expire_stale(c, account_id)
+    to_it = Proposal.filter(kind=ProposalKind.INVITE, account_id=account_id)
+    waiting = to_it.filter(status=ProposalStatus.PENDING)
+    await waiting.update(status=ProposalStatus.CANCELLED, decided_at=c.now, version=F("version") + 1)
+    links = Link.filter(proposal_id__in=Subquery(to_it.values("id")), used_at__isnull=True, replaced_at__isnull=True)
+    await links.update(replaced_at=c.now)
+
+
 async def withdrawn(c: Change, invite: Proposal) -> None:
-    """Undo what an invite held open, once its sender has taken it back, and announce it."""
+    """Undo what an invite held open, once its sender has taken it back, and announce it.
+
+    Refuses whoever may not manage the staff what invites somebody to it, as `require_manager` does.
+    """
+    await _require_manager(c, invite)
     await end(c, invite, "withdraw")
 
 
@@ -183,13 +226,33 @@ async def end(c: Change, invite: Proposal, verb: str, *, by: Actor | None = None
 
 
 async def reminded(c: Change, invite: Proposal) -> None:
-    """Replace an invite's link, and announce it as its offer's, if it belongs to one."""
+    """Replace an invite's link, and announce it as its offer's, if it belongs to one.
+
+    Refuses whoever may not manage the staff what invites somebody to it, as `require_manager` does.
+    """
+    await _require_manager(c, invite)
     offer = await _offer_of(invite)
     if offer is not None:
         await offers.reminded(c, offer)
         return
     await offers.send_link(invite, c.now)
     await states.announce(c, "remind", invite)
+
+
+async def require_manager(account: Account, role: SecurityRole | None, *path: str, by: Seat) -> None:
+    """Refuse at `path` who may not manage an account's staff: its owners take an owner (mission 1.7).
+
+    CAPABILITY_DENIED, and of a partner what `accounts.require` refuses besides.
+    """
+    await accounts.require(Capability.MANAGE_STAFF, account, *path, by=by)
+    if role is SecurityRole.ACCOUNT_OWNER:
+        await accounts.require(Capability.CHANGE_OWNER, account, *path, by=by)
+
+
+async def _require_manager(c: Change, invite: Proposal) -> None:
+    if invite.invite_kind is InviteKind.STAFF and isinstance(c.by, Seat):
+        account = await Account.get(id=_required(invite.account_id))
+        await require_manager(account, invite.role, "proposalId", by=c.by)
 
 
 async def _offer_of(invite: Proposal) -> Proposal | None:
@@ -242,8 +305,8 @@ async def accept(  # noqa: PLR0913  the mutation's input
     name). The offer itself stays PENDING, to be answered by `proposals.accept`. `by`: who is signed in, if anybody.
 
     Refuses a link that is none (NOT_FOUND); an invite that was answered, taken back or replaced (WRONG_STATE) or has
-    expired (EXPIRED); INVALID at `challenge`; members of any partner company where a client is asked (FORBIDDEN,
-    mission 1.1); ADMIN_EXISTS; ALREADY_PARTNERS; RATE_LIMITED.
+    expired (EXPIRED); INVALID at `challenge`; members of any partner company where a partner asks somebody of a client
+    (FORBIDDEN, mission 1.1); ADMIN_EXISTS; ALREADY_PARTNERS; RATE_LIMITED.
     """
     now = clock.now()
     link, invite = await _find(token, ip, now)
@@ -349,6 +412,8 @@ def _title(invite: Proposal) -> str:
             return invite.partnership.title
         case InviteKind.ACCOUNT_OWNER if invite.account:
             return f"Account owner of {invite.account.name}"
+        case InviteKind.STAFF if invite.account:
+            return f"{_PARTS[invite.role or SecurityRole.STAFF]} of {invite.account.name}"
         case _:
             return f"Partner admin of {_recipient(invite)}"
 
@@ -357,9 +422,12 @@ def _title(invite: Proposal) -> str:
 
 
 async def _refuse_partners(invite: Proposal, user_ids: list[str]) -> None:
-    """Refuse whoever is a member of any partner company where a client is asked (mission 1.1)."""
+    """Refuse whoever is a member of any partner company where a partner asks somebody of a client (mission 1.1).
+
+    Staff keep their access whatever becomes of a partner's: no partner puts its own people there.
+    """
     members = PartnerMember.filter(user_id__in=user_ids, removed_at__isnull=True)
-    if _kind(invite) is InviteKind.PARTNERSHIP and await members.exists():
+    if _SIDE[_kind(invite)] is Side.CLIENT and invite.from_partner_id is not None and await members.exists():
         raise errors.Refusal(UserErrorCode.FORBIDDEN, _NOT_FOR_CLIENTS)
 
 
@@ -416,6 +484,30 @@ async def _join_account(c: Change, invite: Proposal, holder: _Holder, _names: _N
     return await seats.grant(holder.user_id, Side.CLIENT, client_id=account.client_id, at=c.now)
 
 
+async def _join_staff(c: Change, invite: Proposal, holder: _Holder, _names: _Names) -> str:
+    """Put the person on the account's staff, in the role that the invite names.
+
+    Refuses WRONG_STATE who is on it already, and where it was cancelled, or the partner that invites was disconnected.
+    """
+    [account] = await connections.lock_accounts([_required(invite.account_id)])
+    accounts.require_live([account], "token")
+    if await _was_disconnected(invite):
+        raise errors.Refusal(UserErrorCode.WRONG_STATE, _OVER[ProposalStatus.CANCELLED], "token")
+    place = StaffMember.filter(account_id=account.id, user_id=holder.user_id, removed_at__isnull=True)
+    if await place.exists():
+        raise errors.Refusal(UserErrorCode.WRONG_STATE, "You are on the account's staff already.", "token")
+    await _take_place(c, account, invite.role or SecurityRole.STAFF, holder)
+    await states.announce(c, "accept", invite, by=holder)
+    return await seats.grant(holder.user_id, Side.CLIENT, client_id=account.client_id, at=c.now)
+
+
+async def _was_disconnected(invite: Proposal) -> bool:
+    """Tell whether the partner that invites does not work in the account any more."""
+    grants = AccessGrant.filter(account_id=invite.account_id, partner_id=invite.from_partner_id)
+    live = grants.exclude(status=AccessStatus.DISCONNECTED)
+    return invite.from_partner_id is not None and not await live.exists()
+
+
 async def _join_partnership(c: Change, invite: Proposal, holder: _Holder, names: _Names) -> str:
     """Bring the person's company, a new one or the person's own, to the offer, which it may then answer."""
     own = await _own_accounts(holder)
@@ -430,11 +522,13 @@ async def _join_partnership(c: Change, invite: Proposal, holder: _Holder, names:
 _JOIN: Final[Mapping[InviteKind, Callable[[Change, Proposal, _Holder, _Names], Awaitable[str]]]] = {
     InviteKind.PARTNER_ADMIN: _join_partner,
     InviteKind.ACCOUNT_OWNER: _join_account,
+    InviteKind.STAFF: _join_staff,
     InviteKind.PARTNERSHIP: _join_partnership,
 }
 _SIDE: Final[Mapping[InviteKind, Side]] = {
     InviteKind.PARTNER_ADMIN: Side.PARTNER,
     InviteKind.ACCOUNT_OWNER: Side.CLIENT,
+    InviteKind.STAFF: Side.CLIENT,
     InviteKind.PARTNERSHIP: Side.CLIENT,
 }
 
@@ -445,11 +539,13 @@ async def _own(c: Change, account: Account, holder: _Holder) -> None:
     if not await waiting.update(owner_id=holder.user_id, status=AccountStatus.ACTIVE):
         message = "The account has an owner already, or was cancelled."
         raise errors.Refusal(UserErrorCode.WRONG_STATE, message, "token")
+    await _take_place(c, account, SecurityRole.ACCOUNT_OWNER, holder)
+
+
+async def _take_place(c: Change, account: Account, role: SecurityRole, holder: _Holder) -> None:
     place = StaffMember.filter(account_id=account.id, user_id=holder.user_id, removed_at__isnull=True)
-    if not await place.update(role=SecurityRole.ACCOUNT_OWNER):
-        await StaffMember.create(
-            account_id=account.id, user_id=holder.user_id, role=SecurityRole.ACCOUNT_OWNER, joined_at=c.now
-        )
+    if not await place.update(role=role):
+        await StaffMember.create(account_id=account.id, user_id=holder.user_id, role=role, joined_at=c.now)
     c.event(
         "account.member_joined",
         stream=account.id,

@@ -11,18 +11,17 @@ from tortoise.expressions import F
 from tortoise.queryset import QuerySet
 
 import settings
-from domain import accounts, changes, contacts, errors, grants, inputs, moves, partnerships, policy, states
+from domain import accounts, changes, connections, contacts, errors, inputs, moves, partnerships, policy, states
 from domain.changes import Change
 from domain.partnerships import Terms
 from domain.policy import Permission
 from domain.seats import Seat
 from domain.states import Answer
 from models.access_grant import AccessGrant
-from models.account import Account, StaffMember
+from models.account import Account
 from models.contact import Contact
 from models.enums import AccessStatus, ModificationKind, ProposalKind, ProposalStatus, Side, UserErrorCode
 from models.event import Change as Difference
-from models.partner import PartnerMember
 from models.partnership import AssignedContact, Partnership
 from models.proposal import Proposal, ProposalItem, new_proposal_id
 
@@ -149,7 +148,7 @@ async def accepted(c: Change, modification: Proposal, answer: Answer) -> None:
     if answer.account_ids is not None:
         raise errors.invalid("A modification is accepted by its items.", "accountIds")
     partnership = await Partnership.get(id=modification.partnership_id)
-    await _require_another_person(partnership, by=answer.by)
+    await states.require_another_person(partnership, "proposalId", by=answer.by)
     items = await _items(modification)
     _require_some(items)
     chosen = _chosen(items, answer.item_ids)
@@ -166,7 +165,7 @@ async def accepted(c: Change, modification: Proposal, answer: Answer) -> None:
     await _release(c, partnership, _contacts(chosen, _K.RELEASE_CONTACT))
     await _touch(c, partnership.id, version=F("version") + 1, **_terms(chosen))
     await states.announce(c, verb, modification, reason=modification.comment, differences=await _told(chosen))
-    await grants.connect(c, partnership, await _unconnected(partnership, added), proposal_id=modification.id)
+    await connections.connect(c, partnership, await _unconnected(partnership, added), proposal_id=modification.id)
 
 
 async def declined(c: Change, modification: Proposal) -> None:
@@ -252,15 +251,6 @@ async def _require_own_accounts(chosen: Sequence[Account], *path: str, by: Seat)
     """Refuse CAPABILITY_DENIED unless a client's seat owns what it lets the partner into; a partner only asks."""
     if by.side is Side.CLIENT:
         await accounts.require_owner(chosen, *path, by=by)
-
-
-async def _require_another_person(partnership: Partnership, *, by: Seat) -> None:
-    """Refuse FORBIDDEN to countersign for one side what one's other company asks: it takes two."""
-    is_staff = StaffMember.filter(account__client_id=partnership.client_id, user_id=by.user_id, removed_at__isnull=True)
-    is_member = PartnerMember.filter(partner_id=partnership.partner_id, user_id=by.user_id, removed_at__isnull=True)
-    if await (is_staff.exists() if by.side is Side.PARTNER else is_member.exists()):
-        message = "You belong to the side that asks, too. Let a colleague answer."
-        raise errors.Refusal(UserErrorCode.FORBIDDEN, message, "proposalId")
 
 
 def _chosen(items: Sequence[ProposalItem], item_ids: Collection[str] | None) -> list[ProposalItem]:

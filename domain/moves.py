@@ -10,10 +10,20 @@ from enum import StrEnum
 from typing import Final, Generic, TypeVar
 
 from domain.policy import ALLOWED, Permission
-from models.enums import PartnershipAction, PartnershipStatus, ProposalAction, ProposalKind, ProposalStatus, Role, Side
+from models.enums import (
+    AccessStatus,
+    GrantAction,
+    PartnershipAction,
+    PartnershipStatus,
+    ProposalAction,
+    ProposalKind,
+    ProposalStatus,
+    Role,
+    Side,
+)
 
-STATUS = TypeVar("STATUS", ProposalStatus, PartnershipStatus)
-ACTION = TypeVar("ACTION", ProposalAction, PartnershipAction)
+STATUS = TypeVar("STATUS", ProposalStatus, PartnershipStatus, AccessStatus)
+ACTION = TypeVar("ACTION", ProposalAction, PartnershipAction, GrantAction)
 
 
 class Party(StrEnum):
@@ -25,6 +35,9 @@ class Party(StrEnum):
     TIME = "time"
     CAUSE = "the end of what it was about"
     SIDE = "either side"
+    PARTNER = "the partner"
+    OWNER = "the account's owner"
+    EITHER = "the partner or the account's owner"
     ANYBODY = "either side or the vendor"
 
 
@@ -47,6 +60,7 @@ class Move(Generic[STATUS, ACTION]):
 
 ProposalMove = Move[ProposalStatus, ProposalAction]
 PartnershipMove = Move[PartnershipStatus, PartnershipAction]
+GrantMove = Move[AccessStatus, GrantAction]
 
 _NONE: Final[frozenset[ProposalStatus]] = frozenset()
 _PENDING: Final = frozenset({ProposalStatus.PENDING})
@@ -55,7 +69,12 @@ _NO_PARTNERSHIP: Final[frozenset[PartnershipStatus]] = frozenset()
 _OFFERED: Final = frozenset({PartnershipStatus.OFFERED})
 _ACTIVE: Final = frozenset({PartnershipStatus.ACTIVE})
 
+_NO_GRANT: Final[frozenset[AccessStatus]] = frozenset()
+_OPEN: Final = frozenset({AccessStatus.ENABLED})
+_SHUT: Final = frozenset({AccessStatus.EXPIRED, AccessStatus.DISABLED})
+
 _P, _S, _A, _T, _X = Permission, ProposalStatus, ProposalAction, PartnershipStatus, PartnershipAction
+_G, _V = AccessStatus, GrantAction
 
 PROPOSAL: Final[Mapping[ProposalKind, tuple[ProposalMove, ...]]] = {
     ProposalKind.PARTNERSHIP_OFFER: (
@@ -128,6 +147,24 @@ PROPOSAL: Final[Mapping[ProposalKind, tuple[ProposalMove, ...]]] = {
         Move("expire", _PENDING, _S.EXPIRED, Party.TIME, None, "partnership.modification.expired"),
         Move("cancel", _DRAFT | _PENDING, _S.CANCELLED, Party.CAUSE, None, None),
     ),
+    # Approved, it is the access that is told of.
+    ProposalKind.ACCESS_REQUEST: (
+        Move("request", _NONE, _S.PENDING, Party.ASKING, _P.GRANT_REQUEST, "grant.requested"),
+        Move("accept", _PENDING, _S.ACCEPTED, Party.ASKED, _P.REQUEST_ACCEPT, "grant.enabled", _A.ACCEPT),
+        Move("decline", _PENDING, _S.DECLINED, Party.ASKED, _P.REQUEST_DECLINE, "grant.request.declined", _A.DECLINE),
+        Move(
+            "withdraw",
+            _PENDING,
+            _S.WITHDRAWN,
+            Party.ASKING,
+            _P.REQUEST_WITHDRAW,
+            "grant.request.withdrawn",
+            _A.WITHDRAW,
+        ),
+        Move("remind", _PENDING, _S.PENDING, Party.ASKING, _P.REQUEST_REMIND, "grant.request.reminded", _A.REMIND),
+        Move("expire", _PENDING, _S.EXPIRED, Party.TIME, None, "grant.request.expired"),
+        Move("cancel", _PENDING, _S.CANCELLED, Party.CAUSE, None, None),
+    ),
     ProposalKind.INVITE: (
         Move("send", _NONE, _S.PENDING, Party.ASKING, None, "invite.sent"),
         Move("accept", _PENDING, _S.ACCEPTED, Party.HOLDER, _P.INVITE_ACCEPT, "invite.accepted"),
@@ -154,11 +191,47 @@ PARTNERSHIP: Final[tuple[PartnershipMove, ...]] = (
     ),
 )
 
+GRANT: Final[tuple[GrantMove, ...]] = (
+    Move("connect", _NO_GRANT, _G.ENABLED, Party.CAUSE, None, "grant.connected"),
+    Move("open", _OPEN, _G.ENABLED, Party.PARTNER, _P.ACCOUNT_OPEN, "grant.opened", _V.OPEN),
+    *(
+        Move("request", frozenset({status}), status, Party.PARTNER, _P.GRANT_REQUEST, "grant.requested", _V.REQUEST)
+        for status in (_G.EXPIRED, _G.DISABLED)
+    ),
+    Move("enable", _SHUT, _G.ENABLED, Party.OWNER, _P.GRANT_ENABLE, "grant.enabled", _V.ENABLE),
+    Move(
+        "disable",
+        frozenset({_G.ENABLED, _G.EXPIRED}),
+        _G.DISABLED,
+        Party.OWNER,
+        _P.GRANT_DISABLE,
+        "grant.disabled",
+        _V.DISABLE,
+    ),
+    Move(
+        "disconnect",
+        _OPEN | _SHUT,
+        _G.DISCONNECTED,
+        Party.EITHER,
+        _P.GRANT_DISCONNECT,
+        "grant.disconnected",
+        _V.DISCONNECT,
+    ),
+    Move("expire", _OPEN, _G.EXPIRED, Party.TIME, None, "grant.expired"),
+)
+
 
 def proposal_status(status: ProposalStatus, expires_at: datetime | None, at: datetime) -> ProposalStatus:
     """Tell what time makes of a stored status, as `policy.PROPOSAL_STATUS` does in SQL (mission 5.1a)."""
     if status is ProposalStatus.PENDING and expires_at is not None and expires_at <= at:
         return ProposalStatus.EXPIRED
+    return status
+
+
+def grant_status(status: AccessStatus, expires_at: datetime | None, at: datetime) -> AccessStatus:
+    """Tell what time makes of a stored status, as `policy.GRANT_STATUS` does in SQL (mission 5.1a)."""
+    if status is AccessStatus.ENABLED and expires_at is not None and expires_at <= at:
+        return AccessStatus.EXPIRED
     return status
 
 
@@ -221,6 +294,25 @@ def partnership_actions(status: PartnershipStatus, *, roles: frozenset[Role]) ->
     ]
 
 
+def grant_actions(
+    status: AccessStatus, *, is_partner: bool, is_owner: bool, roles: frozenset[Role]
+) -> list[GrantAction]:
+    """List what a seat may do with an access that it sees; `status` as time has made it.
+
+    `is_partner`: the seat is the partner's. `is_owner`: it owns the account.
+    """
+    parties = {Party.PARTNER: is_partner, Party.OWNER: is_owner, Party.EITHER: is_partner or is_owner}
+    return [
+        move.action
+        for move in GRANT
+        if move.action is not None
+        and status in move.sources
+        and parties.get(move.party, False)
+        and move.permission is not None
+        and not roles.isdisjoint(ALLOWED[move.permission])
+    ]
+
+
 # ── what happens ──
 
 
@@ -240,6 +332,9 @@ class Topic:
 TOPICS: Final[Mapping[str, Topic]] = {
     "partner.created": Topic("A partner company was created.", "The {side} created the partner company."),
     "partner.updated": Topic("A partner changed its company's details.", "The {side} changed the company's details."),
+    "partner.revenue_share_set": Topic(
+        "A partner's share of payments was agreed anew.", "The {side} set the partner's share of payments."
+    ),
     "partner.member_joined": Topic("Somebody joined a partner company.", "A member joined the company."),
     "client.created": Topic("A client company was created.", "The client company was created."),
     "client.updated": Topic("A client changed its company's details.", "The {side} changed the company's details."),
@@ -293,9 +388,44 @@ TOPICS: Final[Mapping[str, Topic]] = {
     "grant.connected": Topic(
         "A partner was connected to an account.", "The partner was connected to an account.", mutable=False
     ),
+    "grant.opened": Topic("A partner opened an account.", "The partner opened the account.", mutable=False),
+    "grant.requested": Topic(
+        "A partner asks to be let into an account again.", "The partner asked to be let in again.", mutable=False
+    ),
+    "grant.request.declined": Topic("A request for access was denied.", "The {side} denied access.", mutable=False),
+    "grant.request.withdrawn": Topic(
+        "A request for access was taken back.", "The partner took its request back.", mutable=False
+    ),
+    "grant.request.reminded": Topic(
+        "A request for access still waits for its answer.", "The request was sent again as a reminder.", mutable=False
+    ),
+    "grant.request.expired": Topic(
+        "Nobody answered a request for access in time.", "The request expired without an answer.", mutable=False
+    ),
+    "grant.enabled": Topic("A partner's access was enabled.", "The {side} enabled access.", mutable=False),
+    "grant.disabled": Topic("A partner's access was disabled.", "The {side} disabled access.", mutable=False),
+    "grant.expiring": Topic("A partner's access is about to expire.", "Access is about to expire.", mutable=False),
+    "grant.expired": Topic("A partner's access expired.", "Access expired: nobody opened the account.", mutable=False),
     "grant.disconnected": Topic(
         "A partner was disconnected from an account.", "The partner was disconnected from an account.", mutable=False
     ),
+    "partnership.started": Topic(
+        "A partnership began without an offer: the partner set an account up.", "The partner set an account up."
+    ),
+    "account.opened": Topic("One of an account's own staff opened it.", "A member of the staff opened the account."),
+    "account.activated": Topic(
+        "An account has created the jobs that start the clock of access.", "The clock of partners' access started."
+    ),
+    "account.owner_changed": Topic("An account has another owner.", "The {side} changed the owner.", mutable=False),
+    "account.subscription_changed": Topic("An account's subscription changed.", "The {side} changed the subscription."),
+    "account.cancelled": Topic("An account was cancelled.", "The {side} cancelled the account.", mutable=False),
+    "staff.role_set": Topic("Somebody of an account's staff got another role.", "The {side} changed a role."),
+    "staff.removed": Topic("Somebody left an account's staff.", "The {side} removed a member of the staff."),
+    "jobs.recorded": Topic("An account created jobs.", "Jobs were recorded."),
+    "payment.recorded": Topic("A client paid for an account.", "A payment was recorded."),
+    "commission.earned": Topic("A partner earned its share of a payment.", "The partner earned a commission."),
+    "partner.listing_set": Topic("A partner changed its place in the directory.", "The {side} changed the listing."),
+    "partner.message_sent": Topic("A visitor of the directory wrote to a partner.", "A visitor sent a message."),
     "invite.sent": Topic("Somebody was invited.", "The {side} sent an invite."),
     "invite.reminded": Topic("An invite still waits for its answer.", "The invite was sent again as a reminder."),
     "invite.accepted": Topic("An invited person joined.", "The invite was accepted."),

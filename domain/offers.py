@@ -6,7 +6,7 @@ from datetime import datetime
 from tortoise.exceptions import IntegrityError
 from tortoise.expressions import Expression, F, Subquery
 
-from domain import accounts, errors, grants, inputs, moves, policy, states, tokens
+from domain import accounts, connections, errors, inputs, moves, policy, states, tokens
 from domain.changes import Actor, Change
 from domain.states import Answer
 from models.account import Account
@@ -96,7 +96,7 @@ async def accepted(c: Change, offer: Proposal, answer: Answer) -> None:
     await offered.update(accepted=False)
     await offered.filter(account_id__in=[account.id for account in chosen]).update(accepted=True)
     await states.announce(c, "accept", offer, reason=offer.comment)
-    await grants.connect(c, await Partnership.get(id=offer.partnership_id), chosen, proposal_id=offer.id)
+    await connections.connect(c, await Partnership.get(id=offer.partnership_id), chosen, proposal_id=offer.id)
 
 
 async def _accounts_to_connect(offer: Proposal, answer: Answer) -> list[Account]:

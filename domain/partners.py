@@ -1,15 +1,16 @@
 """Partner companies: who they are, how they are reached, and how many members they may have."""
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Final, TypedDict, Unpack
 
 import settings
-from domain import changes, companies, errors, inputs, invites, policy
+from domain import changes, companies, errors, inputs, invites, money, policy
 from domain.policy import Permission
 from domain.seats import Seat
 from models.base import text_key
-from models.enums import InviteKind, PartnerKind, UserErrorCode
-from models.partner import Partner
+from models.enums import Audience, InviteKind, PartnerKind, UserErrorCode
+from models.partner import Partner, PartnerMember
 
 MOST_LICENCES: Final = 1_000_000
 
@@ -90,11 +91,45 @@ async def update(*, by: Seat, partner_id: str, **given: Unpack[Description]) -> 
     return company.id
 
 
+async def set_revenue_share(*, by: Seat, partner_id: str, rate: Decimal | None = None) -> str:
+    """Set what a partner earns of each payment from now on, 0 to 1; null: nothing (mission 1.10). Returns its id.
+
+    Nothing happens where it was so. Refuses NOT_FOUND, FORBIDDEN, INVALID: outside 0 to 1, more than 6 decimals.
+    """
+    policy.require(Permission.PARTNER_REVENUE_SHARE_SET, by=by)
+    company = await policy.find(Partner, partner_id, "partnerId", by=by)
+    agreed = None if rate is None else money.rate(rate, "rate")
+    async with changes.change(by=by) as c:
+        rows = Partner.filter(id=company.id)
+        held = await rows.select_for_update(no_key=True).get()
+        if held.revenue_share_ppm != agreed:
+            await rows.update(revenue_share_ppm=agreed)
+            before, after = ({"rate": money.rate_of(ppm)} for ppm in (held.revenue_share_ppm, agreed))
+            c.event(
+                "partner.revenue_share_set",
+                stream=company.id,
+                subject=company.id,
+                audience=Audience.PARTNER,
+                partner_id=company.id,
+                changes=changes.differences(before, after),
+            )
+    return company.id
+
+
 def require_at_domain(partner: Partner, address: str, *path: str) -> None:
     """Refuse DOMAIN_MISMATCH unless an address is at the partner's domain: no sub-domain, no look-alike (3.1)."""
     if inputs.domain_of(address) != partner.domain:
         message = f"The address must be at {partner.domain}."
         raise errors.Refusal(UserErrorCode.DOMAIN_MISMATCH, message, *path)
+
+
+async def require_other(partner_id: str | None, address: str, *path: str) -> None:
+    """Refuse SELF_PARTNERSHIP an address of the partner's own company, or of one of its members (mission 1.1)."""
+    members = PartnerMember.filter(partner_id=partner_id, user__email=address, removed_at__isnull=True)
+    at_home = Partner.filter(id=partner_id, domain=inputs.domain_of(address))
+    if await at_home.exists() or await members.exists():
+        message = "This address belongs to the partner's own company: what it asks for takes two."
+        raise errors.Refusal(UserErrorCode.SELF_PARTNERSHIP, message, *path)
 
 
 def _checked_licences(licences: int) -> int:

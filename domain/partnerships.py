@@ -1,7 +1,7 @@
 """Partnerships: a partner and a client who work together: begun by an offer, ended by one side (mission 1.1, 4.7)."""
 
 import hashlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final, Required, TypedDict
@@ -9,18 +9,34 @@ from typing import Final, Required, TypedDict
 from tortoise.connection import get_connection
 from tortoise.exceptions import IntegrityError
 from tortoise.expressions import F, Q
+from tortoise.queryset import QuerySet
 
 import settings
-from domain import changes, contacts, errors, grants, inputs, invites, moves, offers, policy, states
+from domain import (
+    changes,
+    connections,
+    contacts,
+    errors,
+    inputs,
+    invites,
+    moves,
+    offers,
+    partners,
+    policy,
+    shares,
+    states,
+)
 from domain.changes import Change
 from domain.policy import Permission
 from domain.seats import Seat
 from models import sql
+from models.access_grant import AccessGrant
 from models.account import Account
 from models.base import text_key
 from models.client import Client
 from models.contact import Contact
 from models.enums import (
+    AccessStatus,
     InviteKind,
     ModificationKind,
     PartnershipStatus,
@@ -28,7 +44,7 @@ from models.enums import (
     Side,
     UserErrorCode,
 )
-from models.partner import Partner, PartnerMember
+from models.partner import Partner
 from models.partnership import AssignedContact, Partnership
 from models.proposal import Proposal, ProposalItem, new_proposal_id
 
@@ -131,27 +147,53 @@ async def end(*, by: Seat, partnership_id: str, reason: str, confirmation: str) 
         if confirmation != await confirmation_of(partnership.id, c):
             message = "The consequences have changed. Look at them again."
             raise errors.Refusal(UserErrorCode.STALE_CONFIRMATION, message, "confirmation")
-        hidden = {_HIDDEN[by.side]: True} if by.side in _HIDDEN else {}
-        await Partnership.filter(id=partnership.id).update(
-            status=moves.partnership_move("end").target,
-            ended_at=c.now,
-            ended_by=by.side,
-            end_reason=why,
-            changed_at=c.now,
-            version=F("version") + 1,
-            **hidden,
-        )
-        await states.cancel(c, partnership.id)
-        await AssignedContact.filter(partnership_id=partnership.id, released_at__isnull=True).update(released_at=c.now)
+        await close(c, [partnership], reason=why)
+    return partnership_id
+
+
+async def disconnect(
+    c: Change, partnerships: Sequence[Partnership], going: QuerySet[AccessGrant], *, reason: str
+) -> None:
+    """Disconnect some of the grants of partnerships, for a reason; their requests are cancelled (mission 1.5).
+
+    The partnerships are ACTIVE and locked. One whose partner loses its last account of the client by it, ends.
+    """
+    connected = AccessGrant.filter(partnership_id__in=[partnership.id for partnership in partnerships])
+    live = await connected.exclude(status=AccessStatus.DISCONNECTED)
+    gone = [grant.id for grant in await going.filter(id__in=[grant.id for grant in live])]
+    left = {grant.partnership_id for grant in live if grant.id not in gone}
+    await states.cancel(c, Proposal.filter(grant_id__in=gone))
+    going_on = [partnership for partnership in partnerships if partnership.id in left]
+    await connections.disconnect(c, going_on, AccessGrant.filter(id__in=gone), reason=reason)
+    if ended := [partnership for partnership in partnerships if partnership.id not in left]:
+        await close(c, ended, reason=reason)
+
+
+async def close(c: Change, partnerships: Sequence[Partnership], *, reason: str) -> None:
+    """End partnerships that are ACTIVE and locked, for a reason, as whoever makes the change."""
+    ids = [partnership.id for partnership in partnerships]
+    side = c.by.side if c.by else Side.VENDOR
+    hidden = {_HIDDEN[side]: True} if side in _HIDDEN else {}
+    await Partnership.filter(id__in=ids).update(
+        status=moves.partnership_move("end").target,
+        ended_at=c.now,
+        ended_by=side,
+        end_reason=reason,
+        changed_at=c.now,
+        version=F("version") + 1,
+        **hidden,
+    )
+    await states.cancel(c, Proposal.filter(partnership_id__in=ids))
+    await AssignedContact.filter(partnership_id__in=ids, released_at__isnull=True).update(released_at=c.now)
+    for partnership in partnerships:
         c.event(
             "partnership.ended",
             stream=partnership.id,
             subject=partnership.id,
-            reason=why,
+            reason=reason,
             **changes.of_partnership(partnership),
         )
-        await grants.disconnect(c, partnership, reason=why)
-    return partnership_id
+    await connections.disconnect(c, partnerships, AccessGrant.all(), reason=reason)
 
 
 async def hide(*, by: Seat, partnership_id: str) -> str:
@@ -197,6 +239,7 @@ CONSEQUENCES: Final = " || '.' || ".join(
         "{t}.id",
         "{t}.version",
         _ids("access_grant", "{t}.status <> 'DISCONNECTED'"),
+        _ids("access_grant", shares.EARNS),
         _ids("assigned_contact", "{t}.assigned_at is not null and {t}.released_at is null"),
         _ids("proposal", policy.PROPOSAL_IS_PENDING),
     ]
@@ -204,7 +247,7 @@ CONSEQUENCES: Final = " || '.' || ".join(
 
 
 def confirmation(consequences: str) -> str:
-    """Return what has to be sent back with an ending, by the text of `CONSEQUENCES`."""
+    """Return what has to be sent back with an ending or a disconnection, by the text of its consequences."""
     return hashlib.sha256(consequences.encode()).hexdigest()
 
 
@@ -234,16 +277,8 @@ async def _asked(partner: Partner, client_id: str | None, email: str | None, cli
             raise errors.not_found("client", "clientId")
         return _Asked(client, None, inputs.line(client_name, "clientName"))
     address = inputs.required_address(email, "email")
-    if await _is_own(partner, address):
-        message = "This address belongs to your own company: a partnership takes two."
-        raise errors.Refusal(UserErrorCode.SELF_PARTNERSHIP, message, "email")
+    await partners.require_other(partner.id, address, "email")
     return _Asked(None, address, inputs.line(client_name, "clientName"))
-
-
-async def _is_own(partner: Partner, address: str) -> bool:
-    return inputs.domain_of(address) == partner.domain or await PartnerMember.exists(
-        partner_id=partner.id, user__email=address, removed_at__isnull=True
-    )
 
 
 async def _accounts_of(asked: _Asked, account_ids: Collection[str] | None, *, by: Seat) -> list[Account]:

@@ -33,6 +33,7 @@ PARTNERSHIP_STATUS: Final = (
     "case when {t}.status = 'OFFERED' and {t}.expires_at <= :now then 'EXPIRED' else {t}.status end"
 )
 GRANT_STATUS: Final = "case when {t}.status = 'ENABLED' and {t}.expires_at <= :now then 'EXPIRED' else {t}.status end"
+GRANT_IS_OPEN: Final = "({t}.status = 'ENABLED' and ({t}.expires_at is null or {t}.expires_at > :now))"
 
 # ── whose places a seat has ──
 
@@ -44,6 +45,12 @@ _MY_ACCOUNTS: Final = (
 _CONNECTED_ACCOUNTS: Final = (
     "{among}select p_.account_id from access_grant p_"
     " where p_.partner_id = :partner and p_.status <> 'DISCONNECTED'{end}"
+)
+# Those that the partner may open now: what is inside shows there alone (mission, settled readings).
+_OPEN_ACCOUNTS: Final = (
+    "{among}select p_.account_id from access_grant p_ where p_.partner_id = :partner and "
+    + GRANT_IS_OPEN.replace("{t}", "p_")
+    + "{end}"
 )
 _CLIENTS_EVER: Final = (
     "{among}select p_.client_id from partnership p_"
@@ -93,7 +100,8 @@ _PROPOSAL: Final[Mapping[Side, str]] = {
         " or {t}.proposed_at is not null and ({t}.to_partner_id = :partner or {t}.partner_id = :partner))"
     ),
     Side.CLIENT: (
-        "({t}.from_client_id = :client or {t}.proposed_at is not null and ({t}.to_client_id = :client"
+        "({t}.from_client_id = :client and {t}.account_id is null or {t}.proposed_at is not null and"
+        " ({t}.to_client_id = :client and {t}.kind <> 'ACCESS_REQUEST'"
         " or {t}.kind = 'INVITE' and {t}.decided_by_id = :user or {t}.account_id " + _MY_ACCOUNTS + "))"
     ),
 }
@@ -148,11 +156,7 @@ VISIBLE: Final[Mapping[str, Mapping[Side, str]]] = {
     },
     "StaffMember": {
         Side.VENDOR: "{t}.removed_at is null",
-        Side.PARTNER: (
-            "({t}.removed_at is null and {t}.account_id {among}select p_.account_id from access_grant p_"
-            " where p_.partner_id = :partner and p_.status = 'ENABLED'"
-            " and (p_.expires_at is null or p_.expires_at > :now){end})"
-        ),
+        Side.PARTNER: "({t}.removed_at is null and {t}.account_id " + _OPEN_ACCOUNTS + ")",
         Side.CLIENT: "({t}.removed_at is null and {t}.account_id " + _MY_ACCOUNTS + ")",
     },
     "Contact": {
@@ -187,6 +191,13 @@ VISIBLE: Final[Mapping[str, Mapping[Side, str]]] = {
         Side.PARTNER: "{t}.partner_id = :partner",
         Side.CLIENT: "{t}.account_id " + _MY_ACCOUNTS,
     },
+    # What a partner earns is not its clients' business.
+    "Commission": {
+        Side.VENDOR: EVERY_ROW,
+        Side.PARTNER: "{t}.partner_id = :partner",
+        Side.CLIENT: NO_ROW,
+    },
+    "DirectoryListing": dict.fromkeys(Side, EVERY_ROW),
     "Event": {
         Side.VENDOR: "{t}.visible_to not in ('PARTNER_ALONE', 'CLIENT_ALONE')",
         Side.PARTNER: "({t}.partner_id = :partner and {t}.visible_to in ('BOTH', 'PARTNER', 'PARTNER_ALONE'))",
@@ -216,6 +227,13 @@ VISIBLE: Final[Mapping[str, Mapping[Side, str]]] = {
     "Seat": dict.fromkeys(Side, "({t}.user_id = :user and {t}.ended_at is null)"),
     "Session": dict.fromkeys(Side, "({t}.user_id = :user and {t}.ended_at is null and {t}.expires_at > :now)"),
 }
+
+# Of which accounts a side hears live: a partner of those that it may open now.
+OPENED: Final[Mapping[Side, str]] = {**VISIBLE["Account"], Side.PARTNER: "{t}.id " + _OPEN_ACCOUNTS}
+
+# ── TABLE: which rows of a table those see who are not signed in; of the others none ──
+
+PUBLIC: Final[Mapping[str, str]] = {"DirectoryListing": EVERY_ROW}
 
 # ── TABLE: which roles may do what ──
 
@@ -265,8 +283,32 @@ class Permission(StrEnum):
     PARTNERSHIP_END = auto()
     PARTNERSHIP_HIDE = auto()
 
+    ACCOUNT_CREATE = auto()
+    ACCOUNT_HAND_OVER = auto()
+    ACCOUNT_OWNER_CHANGE = auto()
+    ACCOUNT_SUBSCRIPTION_CHANGE = auto()
+    ACCOUNT_CANCEL = auto()
+    STAFF_INVITE = auto()
+    STAFF_ROLE_SET = auto()
+    STAFF_REMOVE = auto()
+    JOBS_RECORD = auto()
+    PAYMENT_RECORD = auto()
+
+    ACCOUNT_OPEN = auto()
+    GRANT_REQUEST = auto()
+    GRANT_ENABLE = auto()
+    GRANT_DISABLE = auto()
+    GRANT_DISCONNECT = auto()
+    REQUEST_ACCEPT = auto()
+    REQUEST_DECLINE = auto()
+    REQUEST_WITHDRAW = auto()
+    REQUEST_REMIND = auto()
+
     PARTNER_CREATE = auto()
     PARTNER_UPDATE = auto()
+    PARTNER_REVENUE_SHARE_SET = auto()
+    PARTNER_LISTING_SET = auto()
+    PARTNER_MESSAGE_SEND = auto()
     CLIENT_CREATE = auto()
     CLIENT_UPDATE = auto()
     CONTACT_CREATE = auto()
@@ -306,8 +348,8 @@ ALLOWED: Final[Mapping[Permission, frozenset[Role]]] = {
     # By the e-mailed link alone: whoever it was sent to may have no seat yet.
     Permission.INVITE_ACCEPT: _ANYBODY,
     Permission.INVITE_DECLINE: _ANYBODY,
-    Permission.INVITE_WITHDRAW: _VENDOR | _PARTNERS,
-    Permission.INVITE_REMIND: _VENDOR | _PARTNERS,
+    Permission.INVITE_WITHDRAW: _VENDOR | _EITHER_SIDE,
+    Permission.INVITE_REMIND: _VENDOR | _EITHER_SIDE,
     Permission.PROPOSAL_SUBMIT: _EITHER_SIDE,
     Permission.PROPOSAL_ACCEPT: _SIGNED_IN,
     Permission.PROPOSAL_DECLINE: _SIGNED_IN,
@@ -331,8 +373,31 @@ ALLOWED: Final[Mapping[Permission, frozenset[Role]]] = {
     # Adding needs two signatures, leaving needs one.
     Permission.PARTNERSHIP_END: _IN_CHARGE,
     Permission.PARTNERSHIP_HIDE: _EITHER_SIDE,
+    Permission.ACCOUNT_CREATE: _VENDOR | _PARTNERS,
+    Permission.ACCOUNT_HAND_OVER: _VENDOR | _PARTNERS,
+    # A partner is denied them by its capabilities, not by its role (mission 1.7).
+    Permission.ACCOUNT_OWNER_CHANGE: _EITHER_SIDE,
+    Permission.ACCOUNT_SUBSCRIPTION_CHANGE: _EITHER_SIDE | _VENDOR,
+    Permission.ACCOUNT_CANCEL: _EITHER_SIDE,
+    Permission.STAFF_INVITE: _EITHER_SIDE,
+    Permission.STAFF_ROLE_SET: _EITHER_SIDE,
+    Permission.STAFF_REMOVE: _EITHER_SIDE,
+    Permission.JOBS_RECORD: _VENDOR,
+    Permission.PAYMENT_RECORD: _VENDOR,
+    Permission.ACCOUNT_OPEN: _EITHER_SIDE,
+    Permission.GRANT_REQUEST: _PARTNERS,
+    Permission.GRANT_ENABLE: _OWNERS,
+    Permission.GRANT_DISABLE: _OWNERS,
+    Permission.GRANT_DISCONNECT: _OWNERS | {Role.PARTNER_ADMIN},
+    Permission.REQUEST_ACCEPT: _OWNERS,
+    Permission.REQUEST_DECLINE: _OWNERS,
+    Permission.REQUEST_WITHDRAW: _PARTNERS,
+    Permission.REQUEST_REMIND: _PARTNERS,
     Permission.PARTNER_CREATE: _VENDOR,
     Permission.PARTNER_UPDATE: _VENDOR | {Role.PARTNER_ADMIN},
+    Permission.PARTNER_REVENUE_SHARE_SET: _VENDOR,
+    Permission.PARTNER_LISTING_SET: _VENDOR | {Role.PARTNER_ADMIN},
+    Permission.PARTNER_MESSAGE_SEND: _ANYBODY,
     Permission.CLIENT_CREATE: _VENDOR,
     Permission.CLIENT_UPDATE: _VENDOR | _OWNERS,
     Permission.CONTACT_CREATE: _VENDOR | _PARTNERS | {Role.CLIENT},
@@ -369,6 +434,12 @@ CAPABILITIES: Final[Mapping[SecurityRole, frozenset[Capability]]] = {
     SecurityRole.STAFF: frozenset({Capability.VIEW_ACCOUNT, Capability.MANAGE_PROJECTS}),
 }
 PARTNER_CAPABILITIES: Final = _FOUR
+
+
+def capabilities(place: SecurityRole | None) -> list[Capability]:
+    """List what somebody may do who has this place in an account; null: access to it, as a partner."""
+    held = PARTNER_CAPABILITIES if place is None else CAPABILITIES[place]
+    return [each for each in Capability if each in held]
 
 
 def require(permission: Permission, *, by: Seat) -> None:

@@ -7,7 +7,7 @@ from typing import Final
 from tortoise.connection import get_connection
 from tortoise.expressions import Q
 
-from domain import changes, invites, modifications, offers, policy, states
+from domain import changes, invites, modifications, offers, policy, requests, states
 from domain.changes import Change
 from domain.policy import Permission
 from domain.seats import Seat
@@ -30,19 +30,23 @@ _K = ProposalKind
 _ACCEPTED: Final[Mapping[ProposalKind, Callable[[Change, Proposal, Answer], Awaitable[None]]]] = {
     _K.PARTNERSHIP_OFFER: offers.accepted,
     _K.MODIFICATION: modifications.accepted,
+    _K.ACCESS_REQUEST: requests.accepted,
 }
 _DECLINED: Final[Mapping[ProposalKind, Effect]] = {
     _K.PARTNERSHIP_OFFER: offers.declined,
     _K.MODIFICATION: modifications.declined,
+    _K.ACCESS_REQUEST: requests.declined,
 }
 _WITHDRAWN: Final[Mapping[ProposalKind, Effect]] = {
     _K.PARTNERSHIP_OFFER: offers.withdrawn,
     _K.MODIFICATION: modifications.withdrawn,
+    _K.ACCESS_REQUEST: requests.withdrawn,
     _K.INVITE: invites.withdrawn,
 }
 _REMINDED: Final[Mapping[ProposalKind, Effect]] = {
     _K.PARTNERSHIP_OFFER: offers.reminded,
     _K.MODIFICATION: modifications.reminded,
+    _K.ACCESS_REQUEST: requests.reminded,
     _K.INVITE: invites.reminded,
 }
 # Those that held something open; all are announced together.
@@ -79,8 +83,9 @@ async def accept(  # noqa: PLR0913  the input's fields
     """Say yes (mission 1.2, 4.4). Returns the proposal's id.
 
     An offer: the partnership begins, the contacts lent with it are assigned, and the partner is connected to each of
-    `account_ids`; those offered, when null. A modification: each of `item_ids` takes effect; all, when null. Refuses
-    NOT_FOUND, FORBIDDEN, WRONG_STATE, EXPIRED, CONFLICT, and what `offers.accepted` and `modifications.accepted` do.
+    `account_ids`; those offered, when null. A modification: each of `item_ids` takes effect; all, when null. A request
+    for access: the partner is let in again. Refuses NOT_FOUND, FORBIDDEN, WRONG_STATE, EXPIRED, CONFLICT, and what
+    `offers.accepted`, `modifications.accepted` and `requests.accepted` do.
     """
     move = await states.require_move("accept", proposal_id, by=by)
     async with changes.change(by=by) as c:
@@ -96,7 +101,8 @@ async def decline(
 ) -> str:
     """Say no; the comment is kept and shown to who asked. Returns the proposal's id.
 
-    Refuses NOT_FOUND, FORBIDDEN, WRONG_STATE, EXPIRED, CONFLICT, and REASON_REQUIRED at `comment` for a modification.
+    Refuses NOT_FOUND, FORBIDDEN, WRONG_STATE, EXPIRED, CONFLICT, REASON_REQUIRED at `comment` for a modification, and
+    CAPABILITY_DENIED for access to an account that is not the seat's own.
     """
     move = await states.require_move("decline", proposal_id, by=by)
     async with changes.change(by=by) as c:

@@ -33,6 +33,9 @@ class Rule(StrEnum):
     LINK_SEND_BY_IP = auto()
     LINK_OPEN_BY_IP = auto()
     PASSWORD_CHANGE_BY_USER = auto()
+    ACCOUNT_SESSION_BY_IP = auto()
+    PARTNER_MESSAGE_BY_SENDER = auto()
+    PARTNER_MESSAGE_BY_IP = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,10 @@ RULES: Mapping[Rule, Limit] = {
     # Previews, answers and sign-ins by e-mailed links together.
     Rule.LINK_OPEN_BY_IP: Limit(100, timedelta(minutes=15)),
     Rule.PASSWORD_CHANGE_BY_USER: Limit(10, timedelta(minutes=15)),
+    # Those that do not hold: the vendor's product asks for all its users, and each ends once.
+    Rule.ACCOUNT_SESSION_BY_IP: Limit(600, timedelta(minutes=1)),
+    Rule.PARTNER_MESSAGE_BY_SENDER: Limit(5, timedelta(hours=1)),
+    Rule.PARTNER_MESSAGE_BY_IP: Limit(20, timedelta(hours=1)),
 }
 
 _COUNTED = """

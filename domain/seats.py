@@ -78,8 +78,9 @@ async def grant(
 
 
 async def refresh_roles(seat_id: str, *, at: datetime) -> None:
-    """Write a seat's roles anew from the user's rows and raise its version; a seat left without a role ends.
+    """Write a seat's roles anew from the user's rows and raise its version.
 
+    A seat left without a role ends, and its sessions with it: their next requests find nobody, their streams end.
     The write comes first, so that of two at once the second reads what the first has committed.
     """
     await SeatRow.filter(id=seat_id).update(version=F("version") + 1)
@@ -88,6 +89,8 @@ async def refresh_roles(seat_id: str, *, at: datetime) -> None:
     seat.roles = sorted(own | EVERYBODY)
     seat.ended_at = None if own else seat.ended_at or at
     await seat.save(update_fields=["roles", "ended_at"])
+    if not own:
+        await Session.filter(seat_id=seat_id, ended_at__isnull=True).update(ended_at=at)
 
 
 async def _vendor_roles(seat: SeatRow) -> set[Role]:

@@ -1,13 +1,15 @@
-"""The key that signs what others keep: heads of histories. Whoever has its public half verifies without asking us.
+"""The keys that sign what others keep. Whoever has their public halves verifies without asking us.
 
-It is derived from SECRET_KEY, so that all processes sign alike and a copy of the database signs nothing. Another
-SECRET_KEY makes another key; the public halves of all that ever signed stay published.
+They are derived from SECRET_KEY, one for each kind of what is signed, so that all processes sign alike and a copy of
+the database signs nothing. Another SECRET_KEY makes other keys; the public halves of all that ever signed stay
+published.
 """
 
+from base64 import urlsafe_b64encode
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from functools import lru_cache
-from typing import Final
+from typing import Final, cast
 
 import orjson
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -18,9 +20,6 @@ from joserfc.jwk import KeySet, OKPKey
 from domain import clock, vault
 from models.event import SigningKey
 
-ALGORITHM: Final = "Ed25519"
-_PURPOSE: Final = b"countersign: signatures"
-
 Json = dict[str, object]
 
 
@@ -28,6 +27,15 @@ class Kind(StrEnum):
     """What is signed: its header `typ`, so that nothing signed for one use passes for another."""
 
     HEAD = "countersign-head"
+    ACCOUNT_SESSION = "JWT"
+
+
+# One signature has two names: RFC 9864's says the curve, RFC 8037's is the one that every JWT library knows.
+_ALGORITHMS: Final[Mapping[Kind, str]] = {Kind.HEAD: "Ed25519", Kind.ACCOUNT_SESSION: "EdDSA"}
+_PURPOSES: Final[Mapping[Kind, bytes]] = {
+    Kind.HEAD: b"countersign: signatures",
+    Kind.ACCOUNT_SESSION: b"countersign: account sessions",
+}
 
 
 class SignatureError(ValueError):
@@ -36,13 +44,13 @@ class SignatureError(ValueError):
 
 async def sign(kind: Kind, payloads: Iterable[Mapping[str, object]]) -> list[str]:
     """Sign each payload, as JWS in compact form. The key's public half is on record before anything is signed."""
-    key = _key_pair(vault.key_for(_PURPOSE))
+    key = _key_of(kind)
     thumbprint = key.thumbprint()
     if not await SigningKey.exists(id=thumbprint):
-        row = SigningKey(id=thumbprint, public=key.as_dict(private=False), created_at=clock.now())
+        row = SigningKey(id=thumbprint, public=_public_half(kind), created_at=clock.now())
         await SigningKey.bulk_create([row], ignore_conflicts=True)
-    header = {"alg": ALGORITHM, "kid": thumbprint, "typ": kind.value}
-    return [jws.serialize_compact(header, orjson.dumps(payload), key, algorithms=[ALGORITHM]) for payload in payloads]
+    header = _coded({"alg": _ALGORITHMS[kind], "kid": thumbprint, "typ": kind.value})
+    return [_signed(f"{header}.{_coded(payload)}", key) for payload in payloads]
 
 
 def opened(signature: str, kind: Kind, keys: KeySet | None) -> Json:
@@ -51,7 +59,7 @@ def opened(signature: str, kind: Kind, keys: KeySet | None) -> Json:
         if keys is None:
             signed = jws.extract_compact(signature.encode())
         else:
-            signed = jws.deserialize_compact(signature, keys, algorithms=[ALGORITHM])
+            signed = jws.deserialize_compact(signature, keys, algorithms=[_ALGORITHMS[kind]])
         payload: object = orjson.loads(signed.payload)
     except (JoseError, ValueError) as wrong:
         raise SignatureError from wrong
@@ -61,10 +69,9 @@ def opened(signature: str, kind: Kind, keys: KeySet | None) -> Json:
 
 
 async def published() -> Json:
-    """Return the public keys as a JWK set: of all that ever signed, and of the one that signs next."""
-    key = _key_pair(vault.key_for(_PURPOSE))
+    """Return the public keys as a JWK set: of all that ever signed, and of those that sign next."""
     recorded = {row.id: row.public for row in await SigningKey.all().order_by("created_at", "id")}
-    halves = recorded | {key.thumbprint(): key.as_dict(private=False)}
+    halves = recorded | {_key_of(kind).thumbprint(): _public_half(kind) for kind in Kind}
     return {"keys": [{**public, "kid": thumbprint, "use": "sig"} for thumbprint, public in halves.items()]}
 
 
@@ -76,6 +83,29 @@ def read_keys(text: bytes) -> KeySet:
         raise ValueError("no JWK set") from wrong
 
 
-@lru_cache(maxsize=2)
+def _public_half(kind: Kind) -> dict[str, str]:
+    """Return what is published. Only where a key's algorithm has one name for all does it say so: some go by it."""
+    half = cast("dict[str, str]", _key_of(kind).as_dict(private=False))
+    return {**half, "alg": _ALGORITHMS[kind]} if kind is Kind.ACCOUNT_SESSION else half
+
+
+def _key_of(kind: Kind) -> OKPKey:
+    return _key_pair(vault.key_for(_PURPOSES[kind]))
+
+
+@lru_cache(maxsize=4)
 def _key_pair(seed: bytes) -> OKPKey:
     return OKPKey.import_key(Ed25519PrivateKey.from_private_bytes(seed))
+
+
+def _signed(words: str, key: OKPKey) -> str:
+    private = cast("Ed25519PrivateKey", key.private_key)
+    return f"{words}.{_text(private.sign(words.encode()))}"
+
+
+def _coded(words: Mapping[str, object]) -> str:
+    return _text(orjson.dumps(words))
+
+
+def _text(data: bytes) -> str:
+    return urlsafe_b64encode(data).rstrip(b"=").decode()

@@ -2,8 +2,9 @@
 
 Final is final. A state is left by one compare-and-set on the proposal's row (`close`), so of two answers one counts.
 Locks are taken in one order: contacts' rows; then an offer's, its invites', links' and partnership's; of a partnership
-that has begun, its own row, then its modifications'; then the streams'. What ends, modifies or connects within a
-partnership meets on its row; what names a contact and what erases it, on the contact's.
+that has begun, its own row, then its modifications' and requests'; then accounts', their grants', and the streams'.
+What ends, modifies or connects within a partnership meets on its row; what names a contact and what erases it, on the
+contact's.
 """
 
 import dataclasses
@@ -18,10 +19,11 @@ from domain import errors, inputs, moves, policy
 from domain.changes import Actor, Change
 from domain.moves import ProposalMove
 from domain.seats import Seat
-from models.account import Account
+from models.account import Account, StaffMember
 from models.contact import Contact
 from models.enums import Audience, PartnershipStatus, ProposalKind, ProposalStatus, Side, UserErrorCode
 from models.event import Change as Difference
+from models.partner import PartnerMember
 from models.partnership import Partnership
 from models.proposal import PREFIXES, Proposal
 
@@ -125,7 +127,7 @@ async def lock(proposal_id: str) -> None:
         case ProposalKind.INVITE:
             offer = Proposal.filter(id__in=Subquery(partnership.values("offer_id")))
             await offer.select_for_update(no_key=True).only("id")
-        case ProposalKind.MODIFICATION:
+        case ProposalKind.MODIFICATION | ProposalKind.ACCESS_REQUEST:
             await partnership.select_for_update(no_key=True).only("id")
 
 
@@ -147,9 +149,17 @@ async def lock_partnership(partnership_id: str) -> Partnership:
     return partnership
 
 
-async def cancel(c: Change, partnership_id: str) -> None:
-    """Cancel all that is open in a partnership, drafts too: its end tells it. What was over by then has expired."""
-    within = Proposal.filter(partnership_id=partnership_id)
+async def require_another_person(partnership: Partnership, *path: str, by: Seat) -> None:
+    """Refuse FORBIDDEN to countersign for one side what one's other company asks: it takes two."""
+    is_staff = StaffMember.filter(account__client_id=partnership.client_id, user_id=by.user_id, removed_at__isnull=True)
+    is_member = PartnerMember.filter(partner_id=partnership.partner_id, user_id=by.user_id, removed_at__isnull=True)
+    if await (is_staff.exists() if by.side is Side.PARTNER else is_member.exists()):
+        message = "You belong to the side that asks, too. Let a colleague answer."
+        raise errors.Refusal(UserErrorCode.FORBIDDEN, message, *path)
+
+
+async def cancel(c: Change, within: QuerySet[Proposal]) -> None:
+    """Cancel all that is open among some, drafts too: what ended them tells it. What was over by then has expired."""
     await announce_expiry(c, await expire(c, within, skip_locked=False))
     open_ones = within.filter(status__in=[ProposalStatus.DRAFT, ProposalStatus.PENDING])
     await open_ones.update(status=ProposalStatus.CANCELLED, decided_at=c.now, version=F("version") + 1)
@@ -234,7 +244,8 @@ async def announce(  # noqa: PLR0913  an event's columns
         c.event(
             move.topic,
             stream=stream_of(proposal),
-            subject=proposal.id,
+            # What asks for access is in the history of that access.
+            subject=proposal.grant_id or proposal.id,
             audience=audience or (Audience.PARTNER if is_of_offer(proposal) else Audience.BOTH),
             reason=reason,
             changes=differences,

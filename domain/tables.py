@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from domain import moves, policy
-from domain.moves import PartnershipMove, ProposalMove
+from domain.moves import GrantMove, PartnershipMove, ProposalMove
 from models.enums import Role
 
 README: Final = Path(__file__).parents[1] / "README.md"
@@ -27,6 +27,7 @@ def printed() -> str:
             _matrix(),
             *(_diagram(f"A proposal: {name}", rows) for name, rows in proposals),
             _diagram("A partnership", moves.PARTNERSHIP),
+            _diagram("A partner's access to an account", moves.GRANT),
         ]
     )
 
@@ -66,7 +67,7 @@ def _row(cells: Iterable[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _diagram(title: str, rows: Sequence[ProposalMove] | Sequence[PartnershipMove]) -> str:
+def _diagram(title: str, rows: Sequence[ProposalMove] | Sequence[PartnershipMove] | Sequence[GrantMove]) -> str:
     steps = [
         f"    {source} --> {row.target}: {row.verb} ({row.party})"
         for row in rows

@@ -75,12 +75,19 @@ TEXT_LAYOUT = _environment(html=False, sentences=False).get_template("layout.txt
 HTML_LAYOUT = _environment(html=True, sentences=False).get_template("layout.mjml.j2")
 
 
-def compose(mail: Mail, *, url: str | None = None, quote: str | None = None, **values: Value) -> Letter:
+def compose(
+    mail: Mail,
+    *,
+    url: str | None = None,
+    quote: str | None = None,
+    reply_to: str | None = None,
+    **values: Value,
+) -> Letter:
     """Make the whole mail from its template's words and the values they name.
 
     `url`: where the button leads, if there is one. `quote`: what somebody wrote, line breaks kept; null where nobody
-    did. Every repeat of a mail is the same to the byte, its Message-ID included. Raises UndeliverableError, and
-    jinja2's UndefinedError for a value that is missing.
+    did. `reply_to`: the address that answers go to, if not ours. Every repeat of a mail is the same to the byte, its
+    Message-ID included. Raises UndeliverableError, and jinja2's UndefinedError for a value that is missing.
     """
     config = settings.load()
     known = {"vendor": config.vendor_name, "to_email": mail.to_email, **values}
@@ -98,6 +105,8 @@ def compose(mail: Mail, *, url: str | None = None, quote: str | None = None, **v
     message["To"] = address(mail.to_email, mail.to_name)
     if mail.cc:
         message["Cc"] = [address(copied) for copied in mail.cc]
+    if reply_to:
+        message["Reply-To"] = address(reply_to)
     message["Subject"] = textwrap.shorten(" ".join(text["subject"]), SUBJECT_LENGTH, placeholder=" …")
     message["Date"] = mail.created_at
     message["Message-ID"] = f"<{mail.id}@{sender.domain}>"

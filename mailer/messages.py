@@ -4,16 +4,18 @@ A mail that asks for an answer is sent only while the answer still counts: raise
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, Protocol
 from urllib.parse import urlsplit
 
 import settings
-from domain import tokens
+from domain import money, tokens
 from mailer import letters
 from mailer.letters import Letter
 from models.access_grant import AccessGrant
-from models.enums import AccessStatus, ModificationKind, ProposalStatus, Side
+from models.account import Account, StaffMember
+from models.directory import PartnerMessage
+from models.enums import AccessStatus, InviteKind, ModificationKind, ProposalStatus, SecurityRole, Side
 from models.event import Event
 from models.link import Link
 from models.mail import Mail
@@ -257,6 +259,107 @@ def _between(modification: Proposal, partnership: Partnership) -> dict[str, str 
     }
 
 
+# ── access ──
+
+
+async def access_requested(mail: Mail, now: datetime) -> Letter:
+    """Ask an account's owner to let a partner in again."""
+    return await _ask_for_access(mail, now)
+
+
+async def access_reminded(mail: Mail, now: datetime) -> Letter:
+    """Ask the same people once more."""
+    return await _ask_for_access(mail, now)
+
+
+async def access_withdrawn(mail: Mail, _: datetime) -> Letter:
+    """Tell whoever was asked."""
+    return letters.compose(mail, **await _access(mail))
+
+
+async def access_withdrawn_for_you(mail: Mail, _: datetime) -> Letter:
+    """Tell the proposer that somebody else of the partner withdrew it."""
+    return letters.compose(mail, **await _access(mail))
+
+
+async def access_declined(mail: Mail, _: datetime) -> Letter:
+    """Tell the partner, in the owner's words."""
+    return letters.compose(mail, quote=_event(mail).reason, why=_event(mail).reason, **await _access(mail))
+
+
+async def access_unanswered(mail: Mail, _: datetime) -> Letter:
+    """Tell the proposer that nobody answered."""
+    request = await Proposal.get(id=_event(mail).proposal_id)
+    return letters.compose(mail, until=request.expires_at, **await _access(mail))
+
+
+async def access_enabled(mail: Mail, _: datetime) -> Letter:
+    """Tell the partner that it is let in, asked for or not."""
+    event = _event(mail)
+    is_asked = event.proposal_id is not None
+    return letters.compose(mail, quote=event.reason, why=event.reason, is_asked=is_asked, **await _access(mail))
+
+
+async def access_disabled(mail: Mail, _: datetime) -> Letter:
+    """Tell the partner that it is shut out, and stays connected."""
+    return letters.compose(mail, quote=_event(mail).reason, why=_event(mail).reason, **await _access(mail))
+
+
+async def access_disconnected(mail: Mail, _: datetime) -> Letter:
+    """Tell both sides' people, in the words of who ended it."""
+    event = _event(mail)
+    told = await _access(mail)
+    company = {Side.PARTNER: told["partner"], Side.CLIENT: told["client"]}.get(event.side or Side.VENDOR)
+    partnership = await Partnership.get(id=event.partnership_id)
+    told["url"] = _page(partnership)
+    return letters.compose(mail, quote=event.reason, company=company or settings.load().vendor_name, **told)
+
+
+async def access_expiring(mail: Mail, now: datetime) -> Letter:
+    """Warn both sides, as long as the access is about to expire as the warning says."""
+    event = _event(mail)
+    grant = await AccessGrant.get(id=event.subject)
+    is_open = grant.status is AccessStatus.ENABLED and grant.expires_at is not None and grant.expires_at > now
+    [left] = event.changes
+    days = int(left["after"] or 0)
+    if not is_open or grant.expires_at is None or grant.expires_at > event.at + timedelta(days=days):
+        raise OutdatedError
+    return letters.compose(mail, days=days, until=grant.expires_at, **await _access(mail))
+
+
+async def access_expired(mail: Mail, _: datetime) -> Letter:
+    """Tell both sides."""
+    return letters.compose(mail, **await _access(mail))
+
+
+async def _ask_for_access(mail: Mail, now: datetime) -> Letter:
+    request = await Proposal.get(id=_event(mail).proposal_id).select_related("proposed_by")
+    _require_open(request, now)
+    return letters.compose(
+        mail,
+        quote=request.message,
+        message=request.message,
+        proposer=_name(request.proposed_by),
+        proposed_at=request.proposed_at,
+        until=request.expires_at,
+        **await _access(mail),
+    )
+
+
+async def _access(mail: Mail) -> dict[str, str | None]:
+    """Tell whose access to which account an event is about, where that is looked after, and who did it when."""
+    event = _event(mail)
+    grant = await AccessGrant.get(id=event.subject).select_related("partner", "account__client")
+    return {
+        "url": _account_page(event),
+        "partner": grant.partner.name,
+        "account": grant.account.name,
+        "client": grant.account.client.name,
+        "who": _name(await User.get_or_none(id=event.actor_id)),
+        "at": letters.moment(event.at),
+    }
+
+
 # ── invites ──
 
 
@@ -273,7 +376,7 @@ async def invite_reminded(mail: Mail, _: datetime) -> Letter:
 async def invite_accepted(mail: Mail, _: datetime) -> Letter:
     """Tell the inviter."""
     invite = await _invite(mail)
-    return letters.compose(mail, kind=invite.invite_kind, **_answered(invite))
+    return letters.compose(mail, part=_part(invite), account=_name(invite.account), **_answered(invite))
 
 
 async def invite_declined(mail: Mail, _: datetime) -> Letter:
@@ -294,8 +397,10 @@ async def _ask_to_join(mail: Mail) -> Letter:
         mail,
         url=_link_url(_link(mail)),
         quote=invite.message,
-        kind=invite.invite_kind,
         place=_place(invite),
+        account=_name(invite.account),
+        hands_over=invite.invite_kind is InviteKind.ACCOUNT_OWNER and invite.from_partner is not None,
+        part=_part(invite),
         inviter=_name(invite.proposed_by),
         company=_company(invite),
         invited_at=invite.proposed_at,
@@ -320,9 +425,89 @@ def _place(invite: Proposal) -> str:
     return place
 
 
+def _part(invite: Proposal) -> str:
+    """Tell as what the person joins."""
+    if invite.partner is not None:
+        return "partner admin" if invite.invite_kind is InviteKind.PARTNER_ADMIN else "member"
+    return _ROLES[invite.role or SecurityRole.ACCOUNT_OWNER]
+
+
 def _answered(invite: Proposal) -> dict[str, str | None]:
     invited = _name(invite.decided_by) or invite.name or invite.email
     return {"invited": invited, "address": invite.email, "place": _place(invite)}
+
+
+# ── accounts and their staff ──
+
+
+async def account_owner_changed(mail: Mail, _: datetime) -> Letter:
+    """Tell the owner before and the owner after, who acted included: it concerns who may do everything."""
+    event = _event(mail)
+    places = await StaffMember.filter(account_id=event.account_id).select_related("user")
+    names = {place.id: place.user.name for place in places}
+    [moved] = event.changes
+    return letters.compose(
+        mail,
+        url=_account_page(event),
+        before=names.get(moved["before"] or ""),
+        after=names.get(moved["after"] or ""),
+        **await _account(event),
+    )
+
+
+async def account_subscription_changed(mail: Mail, _: datetime) -> Letter:
+    """Tell the owners what they subscribe to from now on, as the change was made."""
+    event = _event(mail)
+    account = await Account.get(id=event.account_id)
+    price = money.decimal_of(account.price, account.currency)
+    return letters.compose(
+        mail,
+        url=_account_page(event),
+        plan=account.plan,
+        price=price and f"{price} {account.currency}",
+        **await _account(event),
+    )
+
+
+async def account_cancelled(mail: Mail, _: datetime) -> Letter:
+    """Tell the staff, in the words of who cancelled it."""
+    event = _event(mail)
+    return letters.compose(mail, quote=event.reason, **await _account(event))
+
+
+async def staff_role_set(mail: Mail, _: datetime) -> Letter:
+    """Tell the person; the role is the one that was given then."""
+    event = _event(mail)
+    [moved] = event.changes
+    role = SecurityRole(moved["after"] or "")
+    may = {
+        SecurityRole.ACCOUNT_OWNER: "do everything in it, its owner's part included",
+        SecurityRole.MANAGER: "work in it, look after its contacts and staff, and read who did what",
+        SecurityRole.STAFF: "open it and work on its projects",
+    }
+    return letters.compose(mail, url=_account_page(event), role=_ROLES[role], may=may[role], **await _account(event))
+
+
+async def staff_removed(mail: Mail, _: datetime) -> Letter:
+    """Tell the person."""
+    return letters.compose(mail, **await _account(_event(mail)))
+
+
+# As what somebody works in an account.
+_ROLES: Final[Mapping[SecurityRole, str]] = {
+    SecurityRole.ACCOUNT_OWNER: "account owner",
+    SecurityRole.MANAGER: "manager",
+    SecurityRole.STAFF: "staff",
+}
+
+
+async def _account(event: Event) -> dict[str, str | None]:
+    """Tell which account an event is about, whose it is, and who did it when."""
+    account = await Account.get(id=event.account_id).select_related("client")
+    actor = _name(await User.get_or_none(id=event.actor_id))
+    company = settings.load().vendor_name if event.side is Side.VENDOR else None
+    who = f"{actor} of {company}" if actor and company else actor or company
+    return {"account": account.name, "client": account.client.name, "who": who, "at": letters.moment(event.at)}
 
 
 # ── signing in ──
@@ -351,6 +536,24 @@ async def webhook_disabled(mail: Mail, _: datetime) -> Letter:
     return letters.compose(mail, endpoint=endpoint.id, host=host, company=company, at=event.at, reason=event.reason)
 
 
+# ── the directory ──
+
+
+async def partner_message(mail: Mail, _: datetime) -> Letter:
+    """Hand a listed partner what a visitor has written; the answer goes to the visitor, not through us."""
+    sent = await PartnerMessage.get_or_none(id=_event(mail).subject).select_related("partner")
+    if sent is None:  # erased
+        raise OutdatedError
+    return letters.compose(
+        mail,
+        quote=sent.message,
+        reply_to=sent.from_email,
+        partner=sent.partner.name,
+        sender=sent.from_name,
+        address=sent.from_email,
+    )
+
+
 # ── what mails have in common ──
 
 
@@ -369,9 +572,17 @@ def _link_url(link: Link) -> str:
 
 
 def _page(partnership: Partnership) -> str:
-    """Lead to the partnership in the portal; where there is none, to where this server is asked by hand."""
+    return _in_portal(f"partnerships/{partnership.id}")
+
+
+def _account_page(event: Event) -> str:
+    return _in_portal(f"accounts/{event.account_id}")
+
+
+def _in_portal(path: str) -> str:
+    """Lead to a page of the portal; where there is none, to where this server is asked by hand."""
     config = settings.load()
-    return f"{config.portal_url}/partnerships/{partnership.id}" if config.portal_url else f"{config.public_url}/graphql"
+    return f"{config.portal_url}/{path}" if config.portal_url else f"{config.public_url}/graphql"
 
 
 def _event(mail: Mail) -> Event:
@@ -406,12 +617,29 @@ MESSAGES: Final[Mapping[str, Message]] = {
     "modification-expired": modification_expired,
     "modification-withdrawn": modification_withdrawn,
     "modification-withdrawn-for-you": modification_withdrawn_for_you,
+    "access-requested": access_requested,
+    "access-reminded": access_reminded,
+    "access-withdrawn": access_withdrawn,
+    "access-withdrawn-for-you": access_withdrawn_for_you,
+    "access-declined": access_declined,
+    "access-unanswered": access_unanswered,
+    "access-enabled": access_enabled,
+    "access-disabled": access_disabled,
+    "access-disconnected": access_disconnected,
+    "access-expiring": access_expiring,
+    "access-expired": access_expired,
     "invite-sent": invite_sent,
     "invite-reminded": invite_reminded,
     "invite-accepted": invite_accepted,
     "invite-declined": invite_declined,
     "invite-expired": invite_expired,
+    "account-owner-changed": account_owner_changed,
+    "account-subscription-changed": account_subscription_changed,
+    "account-cancelled": account_cancelled,
+    "staff-role-set": staff_role_set,
+    "staff-removed": staff_removed,
     "sign-in-link-requested": sign_in_link_requested,
     "password-changed": password_changed,
     "webhook-disabled": webhook_disabled,
+    "partner-message": partner_message,
 }

@@ -2,10 +2,11 @@
 
 from tortoise import Model
 
-from models.access_grant import AccessGrant
+from models.access_grant import AccessGrant, AccountSession
 from models.account import Account, StaffMember
 from models.client import Client
 from models.contact import Contact
+from models.directory import DirectoryListing, PartnerMessage
 from models.event import Event, SignedHead, SigningKey, Stream
 from models.idempotency import Idempotency
 from models.link import Link
@@ -13,6 +14,7 @@ from models.mail import Mail
 from models.notice import Notice, NoticePreference
 from models.partner import Partner, PartnerMember
 from models.partnership import AssignedContact, Partnership, PartnershipManager
+from models.payment import Commission, Payment
 from models.proposal import Proposal, ProposalItem
 from models.rate_limit import RateLimit
 from models.seat import Seat, Session
@@ -23,9 +25,12 @@ __all__ = [
     "TABLES",
     "AccessGrant",
     "Account",
+    "AccountSession",
     "AssignedContact",
     "Client",
+    "Commission",
     "Contact",
+    "DirectoryListing",
     "Event",
     "Idempotency",
     "Link",
@@ -34,8 +39,10 @@ __all__ = [
     "NoticePreference",
     "Partner",
     "PartnerMember",
+    "PartnerMessage",
     "Partnership",
     "PartnershipManager",
+    "Payment",
     "Proposal",
     "ProposalItem",
     "RateLimit",
@@ -61,11 +68,16 @@ TABLES: tuple[type[Model], ...] = (
     Seat,
     Session,
     Partnership,
+    AccessGrant,
     Proposal,
     ProposalItem,
     AssignedContact,
     PartnershipManager,
-    AccessGrant,
+    AccountSession,
+    Payment,
+    Commission,
+    DirectoryListing,
+    PartnerMessage,
     Stream,
     Event,
     SignedHead,

@@ -23,9 +23,18 @@ class Account(Model):
     status = base.word_field(AccountStatus, default=AccountStatus.SETTING_UP)
     jobs_created = fields.IntField(default=0)
     last_job_at = base.UtcDatetimeField(null=True)
+    # When it reached the jobs that start the clock of access (ACTIVATION_JOBS); null: it has not.
+    activated_at = base.UtcDatetimeField(null=True)
+    # What is subscribed to. All null: nothing; the price in the currency's minor units.
+    plan = base.TextField(null=True)
+    price = fields.BigIntField(null=True)
+    currency = base.TextField(null=True)
+    renews_on = fields.DateField(null=True)
     # Null until the owner has joined.
     owner: fields.ForeignKeyNullableRelation["User"] = base.reference("User", null=True)
     owner_id: str | None
+    cancelled_at = base.UtcDatetimeField(null=True)
+    cancel_reason = base.TextField(null=True)
     created_at = base.UtcDatetimeField()
 
     class Meta:
@@ -35,7 +44,10 @@ class Account(Model):
             Index(fields=("name_key", "id"), name="account_name"),
             Index(fields=("owner_id",), name="account_owner"),
         )
-        constraints = (CheckConstraint(name="account_jobs_created", check="jobs_created >= 0"),)
+        constraints = (
+            CheckConstraint(name="account_jobs_created", check="jobs_created >= 0"),
+            CheckConstraint(name="account_price", check="(price is null) = (currency is null) and price >= 0"),
+        )
 
 
 class StaffMember(Model):

@@ -42,6 +42,11 @@ POSTGRES_SETTINGS = {
     "lock_timeout": "10s",
     "idle_in_transaction_session_timeout": "60s",
 }
+# A server that says nothing any more keeps to no setting. In seconds; an answer has a few more than its statement.
+LONGEST_CONNECT = 10.0
+LONGEST_ANSWER = 35.0
+# No connection is held in reserve: while the database is away, asyncpg logs a traceback each time it has not got one.
+POSTGRES_POOL = {"minsize": "0"}
 
 
 def url_for(database_url: str | None, data_dir: Path) -> str:
@@ -66,11 +71,14 @@ def dsn(url: str) -> str:
 
 
 @asynccontextmanager
-async def connected(url: str, *, foreign_keys: bool = True, everywhere: bool = False) -> AsyncIterator[TortoiseContext]:
+async def connected(
+    url: str, *, foreign_keys: bool = True, everywhere: bool = False, patient: bool = False
+) -> AsyncIterator[TortoiseContext]:
     """Open the database for the models, and close it whatever happens.
 
     Without `foreign_keys`, SQLite does not check references: for migrations alone. With `everywhere`, tasks that were
-    not started inside the block use it too: for the server alone, one at a time in a process.
+    not started inside the block use it too: for the server alone, one at a time in a process. Who is `patient` waits
+    for an answer as long as it takes: for migrations alone.
     """
     # Tortoise keeps INSERT statements by connection and table, and would speak the one dialect to the other database.
     EXECUTOR_CACHE.clear()
@@ -81,13 +89,14 @@ async def connected(url: str, *, foreign_keys: bool = True, everywhere: bool = F
         )
         if isinstance(client := context.db(), AsyncpgDBClient):
             client.server_settings.update(POSTGRES_SETTINGS)
+            client.extra.update(timeout=LONGEST_CONNECT, command_timeout=None if patient else LONGEST_ANSWER)
         yield context
 
 
 async def migrate(url: str) -> None:
     """Bring the database to the newest form, in one transaction. Of several at once, each waits for the one before."""
     kind = dialect(url)
-    async with connected(url, foreign_keys=False), in_transaction() as connection:
+    async with connected(url, foreign_keys=False, patient=True), in_transaction() as connection:
         if kind is Dialect.POSTGRES:
             await connection.execute_script("set local statement_timeout = 0; set local lock_timeout = 0")
             await connection.execute_query("select pg_advisory_xact_lock($1)", [MIGRATION_LOCK])
@@ -102,7 +111,8 @@ async def migrate(url: str) -> None:
 def _tortoise_url(url: str, *, foreign_keys: bool) -> str:
     parts = urlsplit(url)
     if dialect(url) is Dialect.POSTGRES:
-        return urlunsplit(parts._replace(scheme="asyncpg"))
+        pool = POSTGRES_POOL | dict(parse_qsl(parts.query))
+        return urlunsplit(parts._replace(scheme="asyncpg", query=urlencode(pool)))
     pragmas = SQLITE_PRAGMAS | dict(parse_qsl(parts.query)) | {"foreign_keys": "ON" if foreign_keys else "OFF"}
     return f"{url.partition('?')[0]}?{urlencode(pragmas)}"
 

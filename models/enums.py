@@ -148,12 +148,24 @@ class GrantAction(StrEnum):
     DISCONNECT = "DISCONNECT"
 
 
+class RevenueShareReason(StrEnum):
+    """Whether a connection earns revenue share, and why not (mission 1.10)."""
+
+    ELIGIBLE = "ELIGIBLE"
+    WAITING_FOR_JOBS = "WAITING_FOR_JOBS"
+    CONNECTED_TOO_LATE = "CONNECTED_TOO_LATE"
+    ANOTHER_PARTNER_FIRST = "ANOTHER_PARTNER_FIRST"
+    NO_SHARE_AGREED = "NO_SHARE_AGREED"
+    DISCONNECTED = "DISCONNECTED"
+
+
 # ── proposals ──
 
 
 class ProposalKind(StrEnum):
     PARTNERSHIP_OFFER = "PARTNERSHIP_OFFER"
     MODIFICATION = "MODIFICATION"
+    ACCESS_REQUEST = "ACCESS_REQUEST"
     INVITE = "INVITE"
 
 

@@ -8,6 +8,7 @@ from models import base
 from models.enums import InviteKind, ModificationKind, ProposalKind, ProposalStatus, SecurityRole, Side
 
 if TYPE_CHECKING:
+    from models.access_grant import AccessGrant
     from models.account import Account
     from models.client import Client
     from models.contact import Contact
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 PREFIXES = {
     ProposalKind.PARTNERSHIP_OFFER: "offer",
     ProposalKind.MODIFICATION: "modification",
+    ProposalKind.ACCESS_REQUEST: "request",
     ProposalKind.INVITE: "invite",
 }
 
@@ -72,6 +74,9 @@ class Proposal(Model):
     role = base.word_field(SecurityRole, null=True)
     counters: fields.ForeignKeyNullableRelation["Proposal"] = base.reference("Proposal", null=True)
     counters_id: str | None
+    # The access that is asked for.
+    grant: fields.ForeignKeyNullableRelation["AccessGrant"] = base.reference("AccessGrant", null=True)
+    grant_id: str | None
     reminded_at = base.UtcDatetimeField(null=True)
     reminders = fields.IntField(default=0)
     # When the link was mailed last.
@@ -91,6 +96,7 @@ class Proposal(Model):
             Index(fields=("account_id", "id"), name="proposal_account"),
             Index(fields=("email",), name="proposal_email"),
             Index(fields=("counters_id",), name="proposal_counters"),
+            Index(fields=("grant_id", "id"), name="proposal_grant"),
             Index(fields=("proposed_by_id",), name="proposal_proposed_by"),
             Index(fields=("decided_by_id",), name="proposal_decided_by"),
         )
@@ -98,6 +104,7 @@ class Proposal(Model):
             # A pending one that never expires would be pending to no comparison with the time.
             CheckConstraint(name="proposal_expires", check="status <> 'PENDING' or expires_at is not null"),
             CheckConstraint(name="proposal_invite_kind", check="(kind = 'INVITE') = (invite_kind is not null)"),
+            CheckConstraint(name="proposal_grant", check="(kind = 'ACCESS_REQUEST') = (grant_id is not null)"),
         )
 
 

@@ -5,14 +5,18 @@ a newer Tortoise.
 """
 
 import asyncio
+import contextlib
 import re
 import sqlite3
 from collections.abc import Coroutine
 from types import TracebackType
 
+import asyncpg
+from asyncpg.pool import PoolConnectionProxy
 from tortoise.backends.base.client import (
     BaseDBAsyncClient,
     ConnectionWrapper,
+    PoolConnectionWrapper,
     TransactionalDBClient,
     TransactionContextPooled,
 )
@@ -22,6 +26,9 @@ from tortoise.exceptions import OperationalError, TransactionManagementError
 from tortoise.fields import Field
 from tortoise.migrations.schema_editor.sqlite import SqliteSchemaEditor
 from tortoise.models import Model
+
+# What asyncpg raises when the connection that it works on is lost: the last, when that is while it is given back.
+LOST = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
 _remake_table = SqliteSchemaEditor._remake_table
 
@@ -92,7 +99,7 @@ async def _enter_pooled(self: TransactionContextPooled) -> TransactionalDBClient
         await _begin(self.client)
         self.token = get_connections().set(self.connection_name, self.client)
     except BaseException:
-        await _uninterrupted(pool.release(self.client._connection))
+        await _uninterrupted(_give_back(pool, self.client._connection))
         raise
     return self.client
 
@@ -103,17 +110,38 @@ async def _exit_pooled(
     _value: BaseException | None,
     _traceback: TracebackType | None,
 ) -> None:
-    """Tortoise leaves a task that is cancelled here with the transaction that has ended, for whatever it does next."""
+    """Tortoise leaves a task that is cancelled here with the transaction that has ended, for whatever it does next.
+
+    Where the connection is lost, it lets the rollback's failure hide what the rollback was for.
+    """
     try:
         if self.client._finalized:
             return
         if exc_type is None:
             await self.client.commit()
         else:
-            await self.client.rollback()
+            with contextlib.suppress(*LOST):  # then it is undone by the server, or when the connection is given back
+                await self.client.rollback()
     finally:
         get_connections().reset(self.token)
-        await _uninterrupted(self.client._parent._pool.release(self.client._connection))
+        await _uninterrupted(_give_back(self.client._parent._pool, self.client._connection))
+
+
+async def _exit_acquired(
+    self: PoolConnectionWrapper[PoolConnectionProxy],
+    _type: type[BaseException] | None,
+    _value: BaseException | None,
+    _traceback: TracebackType | None,
+) -> None:
+    """Tortoise says that a statement failed which was carried out, when its connection is lost only afterwards."""
+    if self.connection is not None:
+        await _give_back(self.client._pool, self.connection)
+
+
+async def _give_back(pool: asyncpg.Pool, connection: PoolConnectionProxy) -> None:
+    """Release a connection. That it is lost meanwhile fails nobody's work: asyncpg puts a new one in its place."""
+    with contextlib.suppress(*LOST):
+        await pool.release(connection)
 
 
 async def _begin_immediate(self: SqliteTransactionWrapper) -> None:
@@ -218,6 +246,7 @@ PATCHES = (
     (SqliteClient, "execute_many", _execute_many_in_transaction),
     (TransactionContextPooled, "__aenter__", _enter_pooled),
     (TransactionContextPooled, "__aexit__", _exit_pooled),
+    (PoolConnectionWrapper, "__aexit__", _exit_acquired),
     (SqliteSchemaEditor, "_run_sql", _run_script),
     (SqliteSchemaEditor, "_remake_table", _remake_table_whole),
 )

@@ -7,16 +7,19 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Final
 
-from domain import changes, histories, notices, proposals, rate_limits, webhooks
+from domain import changes, grants, histories, notices, opening, proposals, rate_limits, webhooks
 
 # Each takes the moment, does a batch of what is due at it, each once however many sweep, and returns how many it did.
 DUE: Final[tuple[Callable[[datetime], Awaitable[int]], ...]] = (
     proposals.expire_due,
     proposals.remind_due,
+    grants.expire_due,
+    grants.warn_due,
     notices.remind_due,
     changes.forget_requests,
     rate_limits.forget,
     webhooks.forget_deliveries,
+    opening.forget_sessions,
     histories.sign_due,
 )
 

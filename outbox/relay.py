@@ -128,10 +128,17 @@ async def _publish_batch(now: datetime) -> int:
 
 
 async def _is_alone(connection: BaseDBAsyncClient) -> bool:
-    """Keep other relays out until the transaction ends, however it ends. Beside SQLite there are none."""
+    """Keep other relays out until the transaction ends, however it ends. Beside SQLite there are none.
+
+    Until then every statement is planned for its positions: a plan for any would read whole tables, however few they
+    are.
+    """
     if changes.dialect(connection) is sql.Dialect.SQLITE:
         return True
-    [row] = await connection.execute_query_dict("select pg_try_advisory_xact_lock($1) as alone", [RELAY_LOCK])
+    [row] = await connection.execute_query_dict(
+        "select pg_try_advisory_xact_lock($1) as alone, set_config('plan_cache_mode', 'force_custom_plan', true)",
+        [RELAY_LOCK],
+    )
     return bool(row["alone"])
 
 

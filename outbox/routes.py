@@ -23,9 +23,15 @@ class Recipients(StrEnum):
     ACTOR = "who acted"
     OTHER_OWNERS = "the account owners of the partnership's client, unless their side acted"
     OTHER_PARTNER = "the admin of the partnership's partner, and who made its offer, unless their side acted"
+    PARTNER_OF_GRANT = "the partner's admin, who made its offer and who asked for access, while there, but who acted"
+    OWNERS_OF_GRANT = "everybody with an owner's role in the account of an access, but who acted"
     ADMIN_OF_COMPANY = "the admin of the partner that it concerns"
     OWNERS_OF_COMPANY = "the account owners of the client that it concerns"
     VENDOR = "the vendor's staff, where it concerns no company"
+    MEMBER = "the member of an account's staff that it is about, unless that is who acted"
+    BOTH_OWNERS = "the account's owner before and after, who acted included"
+    OWNERS_OF_ACCOUNT = "everybody with an owner's role in the account, but who acted"
+    STAFF_OF_ACCOUNT = "everybody of the account's staff, but who acted"
 
 
 _R = Recipients
@@ -34,6 +40,7 @@ _R = Recipients
 TABLE: Final[Mapping[str, tuple[tuple[str, Recipients], ...]]] = {
     "partner.created": (),
     "partner.updated": (),
+    "partner.revenue_share_set": (),
     "partner.member_joined": (),
     "client.created": (),
     "client.updated": (),
@@ -83,7 +90,34 @@ TABLE: Final[Mapping[str, tuple[tuple[str, Recipients], ...]]] = {
     "partnership.ended": (("partnership-ended", _R.OTHER_OWNERS), ("partnership-ended", _R.OTHER_PARTNER)),
     "partnership.hidden": (),
     "grant.connected": (),
-    "grant.disconnected": (),
+    "grant.disconnected": (("access-disconnected", _R.PARTNER_OF_GRANT), ("access-disconnected", _R.OWNERS_OF_GRANT)),
+    "grant.opened": (),
+    "grant.requested": (("access-requested", _R.OWNERS_OF_GRANT),),
+    "grant.request.declined": (("access-declined", _R.PARTNER_OF_GRANT),),
+    "grant.request.withdrawn": (
+        ("access-withdrawn", _R.OWNERS_OF_GRANT),
+        ("access-withdrawn-for-you", _R.PROPOSER),
+    ),
+    "grant.request.reminded": (("access-reminded", _R.OWNERS_OF_GRANT),),
+    "grant.request.expired": (("access-unanswered", _R.PROPOSER),),
+    "grant.enabled": (("access-enabled", _R.PARTNER_OF_GRANT),),
+    "grant.disabled": (("access-disabled", _R.PARTNER_OF_GRANT),),
+    "grant.expiring": (("access-expiring", _R.PARTNER_OF_GRANT), ("access-expiring", _R.OWNERS_OF_GRANT)),
+    "grant.expired": (("access-expired", _R.PARTNER_OF_GRANT), ("access-expired", _R.OWNERS_OF_GRANT)),
+    "partnership.started": (),
+    "account.opened": (),
+    "account.activated": (),
+    "account.owner_changed": (("account-owner-changed", _R.BOTH_OWNERS),),
+    "account.subscription_changed": (("account-subscription-changed", _R.OWNERS_OF_ACCOUNT),),
+    # The partners are told by the end of their access.
+    "account.cancelled": (("account-cancelled", _R.STAFF_OF_ACCOUNT),),
+    "staff.role_set": (("staff-role-set", _R.MEMBER),),
+    "staff.removed": (("staff-removed", _R.MEMBER),),
+    "jobs.recorded": (),
+    "payment.recorded": (),
+    "commission.earned": (),
+    "partner.listing_set": (),
+    "partner.message_sent": (("partner-message", _R.ADMIN_OF_COMPANY),),
     "invite.sent": (("invite-sent", _R.INVITED),),
     "invite.reminded": (("invite-reminded", _R.INVITED),),
     "invite.accepted": (("invite-accepted", _R.INVITER),),
@@ -134,7 +168,7 @@ _OWNERS: Final = """
   where u.email is not null
 """
 _OF_PARTNER: Final = """
-  join proposal o on o.id = h.offer_id
+  left join proposal o on o.id = h.offer_id
   join partner c on c.id = h.partner_id
   join seat s on s.partner_id = c.id and s.user_id in (c.admin_id, o.proposed_by_id) and s.ended_at is null
   join app_user u on u.id = s.user_id
@@ -155,6 +189,24 @@ _OTHER_PARTNER: Final = f"""
   join partnership h on h.id = e.partnership_id
   {_OF_PARTNER}
   where u.email is not null and (e.side is null or e.side <> 'PARTNER')
+"""
+# Where the partnership has ended with the access, that is told instead.
+_GOES_ON: Final = "(h.ended_at is null or h.ended_at <> e.at)"
+_PARTNER_OF_GRANT: Final = f"""
+  join partnership h on h.id = e.partnership_id and {_GOES_ON}
+  join partner c on c.id = h.partner_id
+  left join proposal o on o.id = h.offer_id
+  left join proposal p on p.id = e.proposal_id
+  join seat s on s.partner_id = c.id and s.user_id in (c.admin_id, o.proposed_by_id, p.proposed_by_id)
+    and s.ended_at is null
+  join app_user u on u.id = s.user_id
+  where u.email is not null and (e.actor_id is null or e.actor_id <> u.id)
+"""
+_OWNERS_OF_GRANT: Final = f"""
+  join partnership h on h.id = e.partnership_id and {_GOES_ON}
+  join staff_member m on m.account_id = e.account_id and m.role = 'ACCOUNT_OWNER' and m.removed_at is null
+  join app_user u on u.id = m.user_id
+  where u.email is not null and (e.actor_id is null or e.actor_id <> u.id)
 """
 _LINK_OF_OFFER: Final = f"""
   join proposal p on p.id = e.proposal_id
@@ -194,6 +246,25 @@ _OWNERS_OF_COMPANY: Final = """
   join app_user u on u.id = m.user_id
   where u.email is not null
 """
+_BUT_ACTOR: Final = "where u.email is not null and (e.actor_id is null or e.actor_id <> u.id)"
+_MEMBER: Final = f"""
+  join staff_member m on m.id = e.subject
+  join app_user u on u.id = m.user_id
+  {_BUT_ACTOR}
+"""
+# By the ids of their places, which are what has changed.
+_WAS_OR_IS_OWNER: Final = "m.account_id = e.account_id and cast(e.changes as text) like '%\"' || m.id || '\"%'"
+_BOTH_OWNERS: Final = f"""
+  join staff_member m on {_WAS_OR_IS_OWNER}
+  join app_user u on u.id = m.user_id
+  where u.email is not null
+"""
+_STAFF_OF_ACCOUNT: Final = f"""
+  join staff_member m on m.account_id = e.account_id and m.removed_at is null
+  join app_user u on u.id = m.user_id
+  {_BUT_ACTOR}
+"""
+_OWNERS_OF_ACCOUNT: Final = f"{_STAFF_OF_ACCOUNT} and m.role = 'ACCOUNT_OWNER'"
 _VENDOR: Final = """
   join app_user u on u.is_vendor
   where e.partner_id is null and e.client_id is null and u.email is not null
@@ -212,9 +283,15 @@ _ROWS: Final[Mapping[Recipients, tuple[str, str]]] = {
     Recipients.ACTOR: (_PERSON, _ACTOR),
     Recipients.OTHER_OWNERS: (_PERSON, _OTHER_OWNERS),
     Recipients.OTHER_PARTNER: (_PERSON, _OTHER_PARTNER),
+    Recipients.PARTNER_OF_GRANT: (_PERSON, _PARTNER_OF_GRANT),
+    Recipients.OWNERS_OF_GRANT: (_PERSON, _OWNERS_OF_GRANT),
     Recipients.ADMIN_OF_COMPANY: (_PERSON, _ADMIN_OF_COMPANY),
     Recipients.OWNERS_OF_COMPANY: (_PERSON, _OWNERS_OF_COMPANY),
     Recipients.VENDOR: (_PERSON, _VENDOR),
+    Recipients.MEMBER: (_PERSON, _MEMBER),
+    Recipients.BOTH_OWNERS: (_PERSON, _BOTH_OWNERS),
+    Recipients.OWNERS_OF_ACCOUNT: (_PERSON, _OWNERS_OF_ACCOUNT),
+    Recipients.STAFF_OF_ACCOUNT: (_PERSON, _STAFF_OF_ACCOUNT),
 }
 
 
@@ -262,7 +339,14 @@ class Addressees(StrEnum):
     CANCELLED = "who asked for what the partnership's end cancelled, as above"
     INVITER = "who invited; where they have left, their company's admin"
     OTHERS = "everybody of the partnership's companies but that of who acted, where they may read the event"
+    PARTNER_OF_GRANT = "everybody of the partner whose access it is"
+    OWNERS_OF_GRANT = "everybody with an owner's role in the account of an access"
     ACTOR = "who acted, in each seat"
+    MEMBER = "the member of an account's staff that it is about"
+    BOTH_OWNERS = "the account's owner before and after"
+    OWNERS_OF_ACCOUNT = "everybody with an owner's role in the account"
+    STAFF_OF_ACCOUNT = "everybody of the account's staff"
+    ADMIN_OF_PARTNER = "the admin of the partner that it concerns"
     IN_CHARGE = "who answers for the company that it concerns: its admin, its account owners; else the vendor's staff"
 
 
@@ -271,6 +355,7 @@ _A, _ACTION, _INFO = Addressees, NoticeUrgency.ACTION, NoticeUrgency.INFO
 NOTICES: Final[Mapping[str, tuple[tuple[NoticeUrgency, Addressees], ...]]] = {
     "partner.created": (),
     "partner.updated": (),
+    "partner.revenue_share_set": ((_INFO, _A.ADMIN_OF_PARTNER),),
     "partner.member_joined": (),
     "client.created": (),
     "client.updated": (),
@@ -303,8 +388,31 @@ NOTICES: Final[Mapping[str, tuple[tuple[NoticeUrgency, Addressees], ...]]] = {
     "manager.removed": (),
     "partnership.ended": ((_INFO, _A.OTHERS), (_INFO, _A.CANCELLED)),
     "partnership.hidden": (),
-    "grant.disconnected": (),
     "grant.connected": (),
+    "grant.disconnected": ((_INFO, _A.PARTNER_OF_GRANT), (_INFO, _A.OWNERS_OF_GRANT)),
+    "grant.opened": (),
+    "grant.requested": ((_ACTION, _A.OWNERS_OF_GRANT),),
+    "grant.request.declined": ((_INFO, _A.PARTNER_OF_GRANT),),
+    "grant.request.withdrawn": ((_INFO, _A.OWNERS_OF_GRANT), (_INFO, _A.PROPOSER)),
+    "grant.request.reminded": ((_ACTION, _A.OWNERS_OF_GRANT),),
+    "grant.request.expired": ((_INFO, _A.PROPOSER),),
+    "grant.enabled": ((_INFO, _A.PARTNER_OF_GRANT),),
+    "grant.disabled": ((_INFO, _A.PARTNER_OF_GRANT),),
+    "grant.expiring": ((_INFO, _A.PARTNER_OF_GRANT), (_INFO, _A.OWNERS_OF_GRANT)),
+    "grant.expired": ((_INFO, _A.PARTNER_OF_GRANT), (_INFO, _A.OWNERS_OF_GRANT)),
+    "partnership.started": ((_INFO, _A.OTHERS),),
+    "account.opened": (),
+    "account.activated": (),
+    "account.owner_changed": ((_INFO, _A.BOTH_OWNERS),),
+    "account.subscription_changed": ((_INFO, _A.OWNERS_OF_ACCOUNT),),
+    "account.cancelled": ((_INFO, _A.STAFF_OF_ACCOUNT),),
+    "staff.role_set": ((_INFO, _A.MEMBER),),
+    "staff.removed": ((_INFO, _A.MEMBER),),
+    "jobs.recorded": (),
+    "payment.recorded": (),
+    "commission.earned": ((_INFO, _A.ADMIN_OF_PARTNER),),
+    "partner.listing_set": (),
+    "partner.message_sent": ((_INFO, _A.ADMIN_OF_PARTNER),),
     "invite.sent": (),
     "invite.reminded": (),
     "invite.accepted": ((_INFO, _A.INVITER),),
@@ -337,6 +445,8 @@ _SEAT_OF_ASKER: Final = """
     and (s.side = 'VENDOR' or s.partner_id = p.from_partner_id or s.client_id = p.from_client_id)
 """
 _BUT_WHO_ACTED: Final = "where (e.actor_id is null or s.user_id <> e.actor_id)"
+_STAFF: Final = "join staff_member m on m.account_id = e.account_id and m.removed_at is null"
+_SEAT_OF_STAFF: Final = "join seat s on s.user_id = m.user_id and s.client_id = e.client_id"
 _IS_OWNER: Final = """exists (
     select 1 from staff_member m join account a on a.id = m.account_id
     where m.user_id = s.user_id and m.role = 'ACCOUNT_OWNER' and m.removed_at is null and a.client_id = s.client_id
@@ -357,6 +467,7 @@ _SEATS: Final[Mapping[Addressees, str]] = {
     Addressees.PROPOSER: f"{_ITS} {_SEAT_OF_ASKER} {_BUT_WHO_ACTED} and e.visible_to in ('BOTH', s.side)",
     Addressees.CANCELLED: f"""
   join proposal p on p.partnership_id = e.partnership_id and p.status = 'CANCELLED' and p.proposed_at is not null
+    and p.decided_at = e.at
   {_SEAT_OF_ASKER} {_BUT_WHO_ACTED}
 """,
     Addressees.INVITER: f"{_ITS} {_SEAT_OF_ASKER} {_BUT_WHO_ACTED} and p.invite_kind <> 'PARTNERSHIP'",
@@ -368,7 +479,27 @@ _SEATS: Final[Mapping[Addressees, str]] = {
     select 1 from seat w where w.user_id = e.actor_id and (w.partner_id = s.partner_id or w.client_id = s.client_id)
   )
 """,
+    Addressees.PARTNER_OF_GRANT: f"""
+  join partnership h on h.id = e.partnership_id and {_GOES_ON}
+  join seat s on s.partner_id = h.partner_id
+  {_BUT_WHO_ACTED}
+""",
+    Addressees.OWNERS_OF_GRANT: f"""
+  join partnership h on h.id = e.partnership_id and {_GOES_ON}
+  join staff_member m on m.account_id = e.account_id and m.role = 'ACCOUNT_OWNER' and m.removed_at is null
+  join seat s on s.user_id = m.user_id and s.client_id = h.client_id
+  {_BUT_WHO_ACTED}
+""",
     Addressees.ACTOR: "join seat s on s.user_id = e.actor_id where true",
+    Addressees.MEMBER: f"join staff_member m on m.id = e.subject {_SEAT_OF_STAFF} {_BUT_WHO_ACTED}",
+    Addressees.BOTH_OWNERS: f"join staff_member m on {_WAS_OR_IS_OWNER} {_SEAT_OF_STAFF} {_BUT_WHO_ACTED}",
+    Addressees.OWNERS_OF_ACCOUNT: f"{_STAFF} {_SEAT_OF_STAFF} {_BUT_WHO_ACTED} and m.role = 'ACCOUNT_OWNER'",
+    Addressees.STAFF_OF_ACCOUNT: f"{_STAFF} {_SEAT_OF_STAFF} {_BUT_WHO_ACTED}",
+    Addressees.ADMIN_OF_PARTNER: f"""
+  join partner c on c.id = e.partner_id
+  join seat s on s.partner_id = c.id and s.user_id = c.admin_id
+  {_BUT_WHO_ACTED}
+""",
     Addressees.IN_CHARGE: f"""
   join seat s on (s.partner_id = e.partner_id
     and exists (select 1 from partner c where c.id = s.partner_id and c.admin_id = s.user_id)

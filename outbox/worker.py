@@ -92,6 +92,7 @@ class Worker:
         self._slots = slots
         self._tasks: list[asyncio.Task[None]] = []
         self._listener: asyncio.Task[None] | None = None
+        self._said_until: dict[tuple[str, str], float] = {}
         self._stopping = asyncio.Event()
         self._committed = asyncio.Event()
         self._queued = asyncio.Event()
@@ -147,14 +148,18 @@ class Worker:
             except Exception as error:  # noqa: BLE001  whatever it was: the loop has to go on, and the log says it
                 again = BACKOFF[min(failures, len(BACKOFF) - 1)]
                 failures += 1
-                log.warning(
-                    "worker.failed",
-                    loop=step.__name__,
-                    error=type(error).__name__,
-                    stack=_stack(error),
-                    again_in_seconds=again,
-                )
+                with contextlib.suppress(Exception):  # nor does a log that cannot be written end the loop
+                    self._say(step.__name__, error, again)
                 await _wait(self._stopping, again)
+
+    def _say(self, loop: str, error: Exception, again: float) -> None:
+        """Log why a loop failed; of slots that fail alike until it is tried again, the first speaks for all."""
+        now, failure = asyncio.get_running_loop().time(), (loop, type(error).__name__)
+        if now < self._said_until.get(failure, now):
+            return
+        self._said_until[failure] = now + again
+        # Not `stack`: that word is structlog's own, which takes a text for it and fails at anything else.
+        log.warning("worker.failed", loop=loop, error=failure[1], frames=_frames(error), again_in_seconds=again)
 
     async def _relay(self) -> None:
         self._committed.clear()
@@ -185,7 +190,9 @@ class Worker:
     async def _listen(self) -> None:
         """Hear of what other processes publish; returns when the connection is lost, to be made anew."""
         lost = asyncio.Event()
-        connection = await asyncpg.connect(database.dsn(self._database), timeout=LONGEST_DELIVERY)
+        connection = await asyncpg.connect(
+            database.dsn(self._database), timeout=database.LONGEST_CONNECT, command_timeout=database.LONGEST_ANSWER
+        )
         try:
             connection.add_termination_listener(lambda _: lost.set())
             await connection.add_listener(relay.CHANNEL, lambda *_: self._wake())
@@ -237,7 +244,7 @@ async def _wait(event: asyncio.Event, seconds: float) -> None:
             await event.wait()
 
 
-def _stack(error: Exception) -> list[str]:
+def _frames(error: Exception) -> list[str]:
     """Tell where an error came from, without its words: they may hold an address."""
     return [f"{Path(frame.filename).name}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)]
 

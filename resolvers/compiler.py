@@ -1,14 +1,14 @@
 """Document and roles in, plan out: one statement for each list, and one generated function that builds the answer.
 
 The function is plain Python, kept in `Plan.source` for whoever debugs. It runs the statements level by level (the lists
-of one level side by side), and builds nested dicts from the rows by comprehension: no object is made on the way. Its
-names: `Q` a statement's text, `K` the ids of the rows above, `R` its rows, `G` those by the row above, `S` those that
-the page shows, `T` the counts, `E` by id what builds an object and its row, `W` ids by type, `A` what a Python function
-answered, `C` constants.
+of one level side by side; on PostgreSQL a short list below a single row is one value of that row), and builds nested
+dicts from the rows by comprehension: no object is made on the way. Its names: `Q` a statement's text, `K` the ids of
+the rows above, `R` its rows, `G` those by the row above, `S` those that the page shows, `T` the counts, `E` by id what
+builds an object and its row, `W` ids by type, `A` what a Python function answered, `C` constants.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, cast
 
 from graphql import (
@@ -42,7 +42,7 @@ from resolvers.declarations import (
 )
 from resolvers.documents import DEFAULT_PAGE, Operation, page_bucket, page_size, refused
 from resolvers.selections import Argument, Selected, Selector, Shape
-from resolvers.statements import Statement, over
+from resolvers.statements import Statement, of_listed, over, probed
 
 MAX_ROWS: Final = 10_000
 MAX_ENTITIES: Final = 100
@@ -51,6 +51,11 @@ FEED_ROWS: Final = 50
 # A plan's function takes Python longer than its size says; and SQLite joins 64 tables at most.
 MAX_STATEMENTS: Final = 500
 MAX_JOINS: Final = 60
+# A list of at most so many values is worth no statement of its own below a single row: more than that out of one value
+# of the row cost what another round trip costs (measured). A whole list is short, or it would be paged.
+FEW_VALUES: Final = 250
+SHORT: Final = 10
+MAX_LISTS: Final = 16
 NO_ROW: Final = "false"
 
 # The code that makes the value of a parameter which belongs to the seat.
@@ -63,29 +68,37 @@ SEAT_PARAMETERS: Final = {
     "token": "s.seat.token_hash",
     "seat_version": "s.seat.version",
     "now": "now",
+    "active_since": "active_since",
     "vendor": "s.vendor",
 }
 
 
-# The moment, as the database takes it.
+# The moments, as the database takes them; the second only where it is asked for.
 _NOW: Final = {Dialect.POSTGRES: "now = s.now", Dialect.SQLITE: "now = T(s.now)"}
+_ACTIVE_SINCE: Final = {
+    Dialect.POSTGRES: "active_since = s.active_since",
+    Dialect.SQLITE: "active_since = T(s.active_since)",
+}
 
 Run = Callable[[object, object, Mapping[str, object], Mapping[str, object]], Awaitable[object]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Plan:
     """A compiled selection: `await run(reads, caller, variables, given)` answers the data.
 
     `given` is what a verb handed to its payload. `denies`: fields in it are denied, and to be settled. `binds`: the
     parameters of the seat on whose values the answer depends, besides its side and roles, for which the plan was made.
-    `snapshot`: its statements are to see the same moment.
+    `shares`: those of them in which seats must agree for whom a feed is read at once; the others go with each seat.
+    `rows`: how many it reads at most. `snapshot`: its statements are to see the same moment.
     """
 
     run: Run
     source: str
     denies: bool
     binds: frozenset[str]
+    shares: frozenset[str]
+    rows: int
     snapshot: bool
 
     @property
@@ -98,7 +111,8 @@ class Plan:
 class Place:
     """Where an object comes from: its statement, the alias and the code of its row, and whether it may be absent.
 
-    `among`: the conditions that tell the rows of its kind, where several kinds share the list.
+    `among`: the conditions that tell the rows of its kind, where several kinds share the list. `instead`: where the
+    fields of an object embedded in the row come from, if not from where its type says.
     """
 
     statement: Statement
@@ -106,6 +120,7 @@ class Place:
     row: str
     optional: bool = False
     among: tuple[str, ...] = ()
+    instead: Mapping[str, sources.Source] = field(default_factory=dict)
 
     @property
     def rows(self) -> str:
@@ -178,8 +193,10 @@ class _Compiler:
     rows: int = 0
     denies: bool = False
     binds: set[str] = field(default_factory=set)
+    listed: set[str] = field(default_factory=set)
     snapshot: bool = False
     needs_session: bool = False
+    lists: int = 0
     count: int = 0
 
     # ── the function ──
@@ -190,12 +207,16 @@ class _Compiler:
         if self.rows > MAX_ROWS:
             message = f"The operation asks for up to {self.rows} rows; {MAX_ROWS} is the limit."
             raise refused(ErrorCode.LIMIT_EXCEEDED, message, self.operation.node)
-        lines = ["async def run(db, s, v, g):", _NOW[self.dialect], *self.preludes, *self.fetches(), *self.builders]
+        fetches = self.fetches()
+        moments = [_NOW[self.dialect], *([_ACTIVE_SINCE[self.dialect]] if "active_since" in self.binds else [])]
+        lines = ["async def run(db, s, v, g):", *moments, *self.preludes, *fetches, *self.builders]
         source = "\n    ".join([*lines, f"return {answer}"]) + "\n"
         names = {**runtime.NAMES, **self.names}
         # What callers wrote stands in it as literals only: response keys, which are names, by `repr`.
         exec(compile(source, f"<plan of {self.operation.name or 'a nameless operation'}>", "exec"), names)  # noqa: S102
-        return Plan(cast("Run", names["run"]), source, self.denies, frozenset(self.binds), self.snapshot)
+        shares = frozenset(self.binds)
+        binds = shares | self.listed
+        return Plan(cast("Run", names["run"]), source, self.denies, binds, shares, self.rows, self.snapshot)
 
     def fetches(self) -> list[str]:
         """The statements by level, those of a level side by side; behind each level what the next one needs."""
@@ -204,9 +225,10 @@ class _Compiler:
             here = [statement for statement in self.statements if statement.level == level]
             lines += self.before.get(level, [])
             lines += [f"K{s.number} = {s.keys}" for s in here if s.keys]
-            lines += self.fetch(here)
+            asked = [statement for statement in here if statement.hangs_on is None]
+            lines += self.fetch(asked)
             if level == 0:
-                lines += self.check(here)
+                lines += self.check(asked)
             lines += [line for statement in here for line in self.after.get(statement.number, [])]
         if not self.statements and self.needs_session:
             lines += ["await prove(db, s)"]
@@ -216,10 +238,13 @@ class _Compiler:
         """Run the statements of one level; those whose rows above are none do not run."""
         asked = []
         for statement in statements:
-            text, parameters = number(statement.sql, self.dialect)
+            template, listed = of_listed(statement.sql) if statement.is_listed else (statement.sql, set[str]())
+            self.listed |= listed
+            text, parameters = number(template, self.dialect)
             self.names[f"Q{statement.number}"] = text
-            codes = [statement.parameters.get(p) or SEAT_PARAMETERS[p] for p in parameters]
-            self.binds.update(set(parameters) - set(statement.parameters))
+            given = statement.given
+            codes = [given.get(p) or SEAT_PARAMETERS[p] for p in parameters]
+            self.binds.update(set(parameters) - set(given))
             asked.append((f"R{statement.number}", ", ".join([f"Q{statement.number}", *codes]), _keys(statement)))
         if self.dialect is Dialect.SQLITE:
             return [f"{rows} = db.fetch({call}){_unless(keys, '()')}" for rows, call, keys in asked]
@@ -254,14 +279,28 @@ class _Compiler:
             self.denies = self.needs_session = True
             return self.constant(runtime.Denied(f"{parent.name}.{name}", self.side is not None, access.to))
         spot = Spot(declared, nodes, place, self.guard(parent, access, place))
-        code = self.sourced(source_of(declared), spot)
+        instead = place.instead.get(python_name(declared)) if place else None
+        code = self.sourced(instead or source_of(declared), spot)
         return f"({code} if {spot.guard.code} else None)" if spot.guard else code
 
+    def embedded(self, source: sources.Embedded, spot: Spot) -> str:
+        """An object of the same row, if there is one."""
+        inner = object_type(spot.declared)
+        place = spot.parent and replace(spot.parent, instead=source.instead)
+        code = self.dict_of(inner, self.selector.selected(inner, spot.sets), place)
+        if source.column is None:
+            return code
+        return f"({code} if {spot.place.value(f'{spot.place.alias}.{source.column}')} is not None else None)"
+
     def guard(self, parent: GraphQLObjectType, access: sources.Access | None, place: Place | None) -> Guard | None:
-        """Whose row it must be: a condition on the row. The vendor's staff act for every company."""
-        if access is None or access.of is Relation.ANY or self.side is Side.VENDOR or place is None:
+        """Whose row it must be, and what must hold of it: a condition. The vendor's staff act for every company."""
+        if access is None or self.side is Side.VENDOR or place is None:
             return None
-        condition = over(table_of(parent).own[access.of], self.dialect, t=place.alias)
+        own = None if access.of is Relation.ANY else table_of(parent).own[access.of]
+        conditions = [template for template in (own, access.holding) if template is not None]
+        if not conditions:
+            return None
+        condition = over(" and ".join(f"({c})" for c in conditions), self.dialect, t=place.alias)
         return Guard(condition, place.value(condition))
 
     def sourced(self, source: sources.Source, spot: Spot) -> str:  # noqa: C901, PLR0911, PLR0912  one line a source
@@ -274,8 +313,7 @@ class _Compiler:
             case sources.Derived():
                 return self.derived(source, spot)
             case sources.Embedded():
-                inner = object_type(spot.declared)
-                return self.dict_of(inner, self.selector.selected(inner, spot.sets), spot.parent)
+                return self.embedded(source, spot)
             case sources.Documents():
                 code = f"J({spot.place.value(f'{spot.place.alias}.{source.name}')})"
                 return self.projected(spot.declared.type, spot.sets, code)
@@ -303,6 +341,8 @@ class _Compiler:
                 return self.projected(spot.declared.type, spot.sets, f"g.get({python_name(spot.declared)!r})")
             case sources.GivenRow():
                 return self.starting_row(spot, f"g.get({python_name(spot.declared)!r})")
+            case sources.GivenRows():
+                return self.given_rows(source, spot)
             case sources.Head():
                 return self.head(source)
             case sources.Feed():
@@ -341,8 +381,10 @@ class _Compiler:
             for i in source.inputs
         ]
         if source.seat:
-            self.binds.add("seat")
-        return f"{self.constant(source.function)}({', '.join([*(['s'] if source.seat else []), *inputs])})"
+            is_listed = place.statement.is_listed
+            (self.listed if is_listed else self.binds).add("seat")
+            inputs.insert(0, f"g['callers'][{place.row}[0]]" if is_listed else "s")
+        return f"{self.constant(source.function)}({', '.join(inputs)})"
 
     def converted(self, declared: GraphQLField, code: str) -> str:
         """A driver's value as the answer's: by type and database."""
@@ -357,9 +399,10 @@ class _Compiler:
             return NO_ROW
         return sources.for_side(sql, cast("Side", self.side))
 
-    def visible(self, table: sources.Table) -> str:
-        """Which rows of a table exist for this side."""
-        return NO_ROW if self.side is None else table.visible[self.side]
+    def visible(self, table: sources.Table, *, few: bool = False) -> str:
+        """Which rows of a table exist for this side; `few`: as it is asked of few rows."""
+        visible = (table.public or NO_ROW) if self.side is None else table.visible[self.side]
+        return probed(visible) if few else visible
 
     def projected(self, of: GraphQLOutputType, selections: Sequence[SelectionSetNode], code: str) -> str:
         """What is selected of a value that is plain data already: dicts, lists and leaves."""
@@ -387,7 +430,7 @@ class _Compiler:
         table = table_of(of)
         required = bool(is_non_null_type(spot.declared.type))
         loose = not required or place.optional or place.statement.total
-        seen = None if required or table.on_rows else self.visible(table)
+        seen = None if required or table.on_rows else self.visible(table, few=place.statement.has_few)
         joined = self.join(place, table, f"{{t}}.id = {place.alias}.{source.column}", seen, loose=loose)
         code = self.row_of(of, spot.nodes, joined)
         return code if required else self.if_there(joined, code)
@@ -397,7 +440,7 @@ class _Compiler:
         of, place = get_named_type(spot.declared.type), spot.place
         table = table_of(of)
         on = source.join.replace("{p}", f"{place.alias}.id")
-        joined = self.join(place, table, on, self.visible(table), loose=True)
+        joined = self.join(place, table, on, self.visible(table, few=place.statement.has_few), loose=True)
         return self.if_there(joined, self.row_of(of, spot.nodes, joined))
 
     def if_there(self, joined: Place, code: str) -> str:
@@ -437,7 +480,8 @@ class _Compiler:
         for type_name, column in reversed(list(source.columns.items())):
             of = self.operation.schema.type_map[type_name]
             table = table_of(of)
-            seen = None if is_non_null_type(spot.declared.type) else self.visible(table)
+            required = bool(is_non_null_type(spot.declared.type))
+            seen = None if required else self.visible(table, few=place.statement.has_few)
             joined = self.join(place, table, f"{{t}}.id = {place.alias}.{column}", seen, loose=True)
             inner = self.row_of(of, spot.nodes, joined)
             code = f"({inner} if {joined.value(f'{joined.alias}.id')} is not None else {code})"
@@ -448,22 +492,42 @@ class _Compiler:
     def many(self, source: sources.Many, spot: Spot) -> str:
         """A whole list of the row above."""
         of = get_named_type(spot.declared.type)
-        statement = self.below(of, spot)
-        statement.conditions += [source.join, self.visible(statement.table)]
+        statement = self.below(of, spot, SHORT * self.selector.width(of, spot.sets))
+        statement.conditions += [source.join, self.visible(statement.table, few=statement.has_few)]
         statement.order = (source.order,)
         self.estimate(statement, DEFAULT_PAGE, spot.parent)
         n, row = statement.number, f"r{statement.number}"
-        self.after[n] = [f"G{n} = grouped(R{n})"]
         item = self.row_of(of, spot.nodes, Place(statement, statement.alias, row))
-        return f"[{item} for {row} in G{n}.get({self.key(spot)}, ())]"
+        if statement.hangs_on is None:
+            self.after[n] = [f"G{n} = grouped(K{n}, R{n})"]
+            return f"[{item} for {row} in G{n}.get({self.key(spot)}, ())]"
+        rows = self.value_of(statement, spot)
+        if statement.is_above:
+            self.after[n] = [f"R{n} = [{row} {spot.place.rows} for {row} in {rows}]"]
+        return f"[{item} for {row} in {rows}]"
 
-    def below(self, of: GraphQLNamedType, spot: Spot) -> Statement:
-        """A new statement for the rows below those of a field's object."""
-        place = spot.place
-        place.statement.is_above = True
-        statement = self.statement(of, place.statement.level + 1)
+    def below(self, of: GraphQLNamedType, spot: Spot, values: int) -> Statement:
+        """A new statement for the rows below those of a field's object; `values`: how many it may well bring.
+
+        On PostgreSQL a list of few below a single row is one value of that row, and so are the lists below it.
+        """
+        place, above = spot.place, spot.place.statement
+        is_value = values <= FEW_VALUES and above.has_few and above.limit is None and not place.among
+        if is_value and self.dialect is Dialect.POSTGRES and self.lists < MAX_LISTS:
+            self.lists += 1
+            statement = self.statement(of, above.level)
+            statement.hangs_on = self.id_above(spot)
+            return statement
+        above.is_above = True
+        statement = self.statement(of, above.level + 1)
         self.bind_keys(statement, f"keys({self.key(spot)} {place.rows})")
         return statement
+
+    def value_of(self, statement: Statement, spot: Spot) -> str:
+        """The code of the rows of a list that is a value of the row above."""
+        above = spot.place.statement
+        above.is_above = above.is_above or statement.is_above
+        return f"{spot.place.row}[{above.bring(statement)}]"
 
     def bind_keys(self, statement: Statement, code: str) -> None:
         """Hang a statement below the ids that a code makes."""
@@ -485,8 +549,12 @@ class _Compiler:
 
     def key(self, spot: Spot) -> str:
         """The code of the id below which a list hangs; null where the list is not there for this seat."""
+        return spot.place.value(self.id_above(spot))
+
+    def id_above(self, spot: Spot) -> str:
+        """The same in SQL."""
         column = f"{spot.place.alias}.id"
-        return spot.place.value(f"case when {spot.guard.condition} then {column} end" if spot.guard else column)
+        return f"case when {spot.guard.condition} then {column} end" if spot.guard else column
 
     def estimate(self, statement: Statement, size: int, above: Place | None) -> None:
         """Note how many rows a list may bring at most."""
@@ -508,11 +576,26 @@ class _Compiler:
             return "None"
         of = get_named_type(spot.declared.type)
         statement = self.starting(of)
-        statement.conditions += ["{t}.id = :wanted", self.visible(statement.table)]
+        statement.is_single = True
+        statement.conditions += ["{t}.id = :wanted", self.visible(statement.table, few=True)]
         statement.parameters["wanted"] = code
         row = f"r{statement.number}"
         item = self.row_of(of, spot.nodes, Place(statement, statement.alias, row))
         return self.first(statement, item)
+
+    def given_rows(self, source: sources.GivenRows, spot: Spot) -> str:
+        """The rows that hang on the id which a verb handed over; null where it handed none."""
+        if self.side is None:
+            return "None"
+        of = get_named_type(spot.declared.type)
+        statement = self.starting(of)
+        statement.conditions += [f"{{t}}.{source.column} = :wanted", self.visible(statement.table)]
+        statement.order = (sources.BY_ID,)
+        statement.parameters["wanted"] = wanted = f"g.get({python_name(spot.declared)!r})"
+        n, row = statement.number, f"r{statement.number}"
+        self.after[n] = [f"S{n} = R{n}"]
+        item = self.row_of(of, spot.nodes, Place(statement, statement.alias, row))
+        return f"([{item} for {row} in R{n}] if {wanted} else None)"
 
     def own(self, source: sources.Own, spot: Spot) -> str:
         """The seat's own row. Where nothing of the row itself is asked for, it costs no statement."""
@@ -521,6 +604,7 @@ class _Compiler:
         self.needs_session = True
         of = object_type(spot.declared)
         statement = self.starting(of)
+        statement.is_single = True
         statement.conditions.append(source.where)
         row = f"r{statement.number}"
         code = self.row_of(of, spot.nodes, Place(statement, statement.alias, row))
@@ -549,15 +633,16 @@ class _Compiler:
         return f"{convert}(next(({position} for {row} in R{statement.number}), 0))"
 
     def feed(self, source: sources.Feed, spot: Spot) -> str:
-        """The rows beyond the position `after`, in their order: of each its position and its object."""
+        """The rows beyond the positions of those listed: of each whose it is, its position and its object; in order."""
         of = get_named_type(spot.declared.type)
         statement = self.statement(of, 0)
+        statement.is_listed = True
+        statement.keys = statement.parameters["listed"] = "g['listed']"
         statement.conditions += [
-            f"{{t}}.{source.key} = :subject",
-            "{t}.pos > :after",
+            f"{{t}}.{source.key} = u.subject",
+            "{t}.pos > u.since",
             self.visible(statement.table),
         ]
-        statement.parameters |= {"subject": "g['subject']", "after": "g['after']"}
         statement.order = (sources.Order("{t}.pos"),)
         statement.limit = FEED_ROWS
         self.estimate(statement, FEED_ROWS, None)
@@ -565,7 +650,7 @@ class _Compiler:
         self.after[n] = [f"S{n} = R{n}"]
         place = Place(statement, statement.alias, row)
         item = self.row_of(of, spot.nodes, place)
-        return f"[({place.value(f'{statement.alias}.pos')}, {item}) for {row} in R{n}]"
+        return f"[({row}[0], {place.value(f'{statement.alias}.pos')}, {item}) for {row} in R{n}]"
 
     def entities(self, source: sources.Entities, spot: Spot) -> str:
         """Any objects by their ids; each type's visibility holds, whatever is selected."""
@@ -603,7 +688,8 @@ class _Compiler:
             statement.by_id = True
             self.estimates[statement.number] = most
             statement.proves_session = level == 0
-            statement.conditions.append(self.visible(statement.table))
+            statement.is_single = level == 0 and most == 1
+            statement.conditions.append(self.visible(statement.table, few=statement.has_few))
             self.bind_keys(statement, f"W{n}.get({statement.table.prefix!r}, ())")
             rows, row, build = f"R{statement.number}", f"r{statement.number}", f"build{statement.number}"
             place = Place(statement, statement.alias, row)
@@ -667,7 +753,7 @@ class _PageCompiler:
         self.of = get_named_type(self.connection.fields["nodes"].type)
         self.selected = self.compiler.selector.selected(self.connection, self.spot.sets)
         hangs = self.source.join is not None and self.spot.parent is not None
-        self.statement = self.compiler.below(self.of, self.spot) if hangs else self.compiler.starting(self.of)
+        self.statement = self.below() if hangs else self.compiler.starting(self.of)
         self.order = self.order_asked_for()
         self.after = self.argument("after")
         self.describe(hangs=hangs)
@@ -676,6 +762,11 @@ class _PageCompiler:
         return self.hung(builder) if hangs else self.started(builder)
 
     # ── the statement ──
+
+    def below(self) -> Statement:
+        """The statement below the row above."""
+        values = self.compiler.selector.width(self.connection, self.spot.sets)
+        return self.compiler.below(self.of, self.spot, self.at_most()[0] * values)
 
     def argument(self, name: str) -> Argument:
         """One of the connection's arguments."""
@@ -687,7 +778,8 @@ class _PageCompiler:
         if hangs and self.source.join is not None:
             statement.conditions.append(self.source.join)
         below = self.source.below if hangs else None
-        statement.conditions.append(compiler.sided(below) if below else compiler.visible(statement.table))
+        visible = compiler.visible(statement.table, few=statement.has_few)
+        statement.conditions.append(compiler.sided(below) if below else visible)
         if self.source.where is not None:
             statement.conditions.append(compiler.sided(self.source.where))
         for name, condition in self.source.filters.items():
@@ -706,7 +798,7 @@ class _PageCompiler:
         """A condition of the caller's."""
         statement, compiler = self.statement, self.compiler
         template = condition.template(compiler.side, compiler.dialect)
-        name = f"x{len(statement.parameters)}"
+        name = f"x{statement.number}_{len(statement.parameters)}"
         statement.conditions.append(template.replace(":value", f":{name}"))
         code = compiler.code_of(argument)
         if condition.adapt is not None:
@@ -724,34 +816,40 @@ class _PageCompiler:
         """Only what follows the cursor."""
         statement, sign = self.statement, "<" if self.order.descending else ">"
         decoded = f"P{statement.number}"
-        is_time = self.order.kind == "time" and self.compiler.dialect is Dialect.POSTGRES
-        kind = "text" if self.order.kind == "time" and not is_time else self.order.kind
+        # A side whose list is sorted by id alone has text in its cursors, whatever the others have.
+        is_time = self.order.kind == "time"
+        is_text = is_time and (self.compiler.dialect is Dialect.SQLITE or len(statement.order) == 1)
+        kind = "text" if is_text else self.order.kind
         after = self.compiler.code_of(self.after)
         self.compiler.preludes.append(f"{decoded} = position({runtime.checksum(sql)}, {after}, {kind!r})")
-        statement.parameters["after_id"] = f"{decoded}[1]"
+        after_id, after_value = f"after{statement.number}_id", f"after{statement.number}_value"
+        statement.parameters[after_id] = f"{decoded}[1]"
         if len(statement.order) == 1:
-            statement.keyset = f"{{t}}.id {sign} :after_id"
+            statement.keyset = f"{{t}}.id {sign} :{after_id}"
             return
-        statement.parameters["after_value"] = f"{decoded}[0]"
-        statement.keyset = f"({sql}, {{t}}.id) {sign} (:after_value, :after_id)"
+        statement.parameters[after_value] = f"{decoded}[0]"
+        statement.keyset = f"({sql}, {{t}}.id) {sign} (:{after_value}, :{after_id})"
 
     def size(self, *, hangs: bool) -> None:
         """How many rows are read: those of the page, and one more where it is asked whether more follows."""
         statement, compiler = self.statement, self.compiler
-        first = self.argument("first")
-        if first.variable:
-            size = page_bucket(compiler.selector.shape["first", first.variable])
-            self.wanted = f"(v.get({first.variable!r}) or {DEFAULT_PAGE})"
-        else:
-            size = page_size(first.value)
-            self.wanted = str(size)
+        size, self.wanted = self.at_most()
         compiler.estimate(statement, size, self.spot.parent if hangs else None)
         chosen = {node.name.value for nodes in self.selected.values() for node in nodes}
         statement.total = "totalCount" in chosen
         statement.rows = not statement.total or not chosen <= {"totalCount", "__typename"}
         more = "hasNextPage" in self.names_in_page_info()
         statement.limit = size + more
-        self.cut = f"[:{self.wanted}]" if more or first.variable else ""
+        self.cut = f"[:{self.wanted}]" if more or self.argument("first").variable else ""
+
+    def at_most(self) -> tuple[int, str]:
+        """The rows of the page: how many the statement is made for, and the code of how many are asked for."""
+        first = self.argument("first")
+        if first.variable:
+            size = page_bucket(self.compiler.selector.shape["first", first.variable])
+            return size, f"(v.get({first.variable!r}) or {DEFAULT_PAGE})"
+        size = page_size(first.value)
+        return size, str(size)
 
     def names_in_page_info(self) -> set[str]:
         """What is asked of the page itself."""
@@ -841,7 +939,12 @@ class _PageCompiler:
     def hung(self, builder: str) -> str:
         """The same for a connection of the row above."""
         n = self.statement.number
-        self.compiler.after[n] = [f"G{n} = grouped(R{n})"]
+        if self.statement.hangs_on is not None:
+            rows = self.compiler.value_of(self.statement, self.spot)
+            if self.statement.is_above:
+                self.compiler.after[n] = [f"S{n} = [r {self.spot.place.rows} for r in {rows}{self.cut}]"]
+            return f"{builder}({rows})"
+        self.compiler.after[n] = [f"G{n} = grouped(K{n}, R{n})"]
         if self.statement.is_above:
             self.compiler.after[n].append(f"S{n} = [r for rows in G{n}.values() for r in rows{self.cut}]")
         return f"{builder}(G{n}.get({self.compiler.key(self.spot)}, ()))"

@@ -10,6 +10,8 @@ from domain.seats import Seat
 from models.enums import Role, Side
 
 NOBODY = frozenset({Role.PUBLIC})
+# An account with a job that recent is in use (mission 1.11).
+ACTIVE_FOR = dt.timedelta(days=7)
 
 
 class Caller(NamedTuple):
@@ -47,6 +49,11 @@ class Caller(NamedTuple):
     def client(self) -> str | None:
         """The client company acted for."""
         return self.seat.client_id if self.seat else None
+
+    @property
+    def active_since(self) -> dt.datetime:
+        """The moment after which an account's last job was, if the account is in use."""
+        return self.now - ACTIVE_FOR
 
     @property
     def vendor(self) -> str:

@@ -33,6 +33,7 @@ from graphql import (
     parse,
     type_from_ast,
     validate,
+    value_from_ast,
 )
 from graphql.execution.values import VariableValues
 
@@ -319,18 +320,21 @@ Read = Callable[[Mapping[str, object], Coerced], bool]
 
 def _reader(schema: GraphQLSchema, definition: VariableDefinitionNode) -> Read:
     """Read one variable into the values, false for what is not right or graphql-core must read."""
-    declared = type_from_ast(schema, definition.type)
-    check = _checker(cast("GraphQLInputType", declared)) if declared else None
-    if check is None or definition.default_value:
+    declared = cast("GraphQLInputType | None", type_from_ast(schema, definition.type))
+    check = _checker(declared) if declared else None
+    if declared is None or check is None:
         return lambda _variables, _values: False
     name, required = definition.variable.name.value, isinstance(declared, GraphQLNonNull)
+    default = value_from_ast(definition.default_value, declared) if definition.default_value else None
 
     def read(variables: Mapping[str, object], values: Coerced) -> bool:
         value = variables.get(name)
+        if value is None and name not in variables:
+            value = default
         if value is None:
             if name in variables:
                 values[name] = None
-            return not required
+            return not required and definition.default_value is None
         values[name] = value
         return check(value)
 

@@ -1,7 +1,7 @@
 """Answers documents: queries by their plans, mutations by their verbs and then by their payloads' plans."""
 
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -170,13 +170,23 @@ class Engine:
             raise refused(ErrorCode.FORBIDDEN, cast("str", denied["message"]))
         return self._plans[True].of(asked.operation, asked.values, Caller(seat, clock.now()))
 
-    async def payloads(self, asked: "Subscription", plan: Plan, seat: Seat, after: int) -> list[tuple[int, bytes]]:
-        """What a seat reads beyond a position, each with its own. Whoever sends it holds the seat to its right."""
-        given = {"subject": asked.subject, "after": after}
-        data = await plan.run(self._reads, Caller(seat, clock.now()), asked.values, given)
+    async def payloads(
+        self, asked: "Subscription", plan: Plan, readers: Sequence["Reader"]
+    ) -> list[list[tuple[int, bytes]]]:
+        """What each of some seats reads of what it listens to, each payload with its position: one run of the plan.
+
+        They subscribed to the same with the same values, and agree in what the plan shares. Whoever sends it holds the
+        seats to their right.
+        """
+        now = clock.now()
+        callers = [Caller(reader.seat, now) for reader in readers]
+        given = {"listed": listed(readers), "callers": callers}
+        data = await plan.run(self._reads, callers[0], asked.values, given)
         key = asked.field.key
-        rows = cast("dict[str, list[tuple[int, object]]]", data)[key]
-        return [(position, answer_of({key: row}, denies=plan.denies).body) for position, row in rows]
+        found: list[list[tuple[int, bytes]]] = [[] for _ in readers]
+        for place, position, row in cast("dict[str, list[tuple[int, int, object]]]", data)[key]:
+            found[place].append((position, answer_of({key: row}, denies=plan.denies).body))
+        return found
 
     async def seat_today(self, seat: Seat, now: datetime) -> Seat | None:
         """What a session's seat is now; null where either has ended."""
@@ -265,6 +275,24 @@ class Subscription(NamedTuple):
     feed: Feed
     subject: str
     after: int | None
+
+
+class Reader(NamedTuple):
+    """A seat that reads on in a feed: about what, and beyond which position."""
+
+    seat: Seat
+    subject: str
+    after: int
+
+
+def listed(readers: Iterable[Reader]) -> str:
+    """Seats with what they ask about, as `statements.LISTED` takes them."""
+    return orjson.dumps(
+        [
+            (place, subject, after, seat.partner_id, seat.client_id, seat.user_id, seat.id)
+            for place, (seat, subject, after) in enumerate(readers)
+        ]
+    ).decode()
 
 
 @dataclass(frozen=True)

@@ -24,8 +24,7 @@ def cursor(position: int | None) -> str | None:
     """
     if position is None:
         return None
-    block = position.to_bytes(_BYTES, "big") + bytes(_BYTES)
-    return urlsafe_b64encode(_cipher(vault.key_for(_PURPOSE)).encryptor().update(block)).decode().rstrip("=")
+    return _encrypted(position, vault.key_for(_PURPOSE))
 
 
 def position(text: str) -> int:
@@ -38,6 +37,13 @@ def position(text: str) -> int:
     if any(plain[_BYTES:]) or cursor(found) != text:
         raise ValueError(text)
     return found
+
+
+# One event is told to many, and read again and again while it is new.
+@lru_cache(maxsize=1024)
+def _encrypted(position: int, key: bytes) -> str:
+    block = position.to_bytes(_BYTES, "big") + bytes(_BYTES)
+    return urlsafe_b64encode(_cipher(key).encryptor().update(block)).decode().rstrip("=")
 
 
 @lru_cache(maxsize=2)

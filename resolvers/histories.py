@@ -12,6 +12,7 @@ from domain.policy import NO_ROW, VISIBLE
 from domain.seats import Seat
 from models import sql
 from models.enums import Side
+from resolvers import accounts
 from resolvers.context import SeatChangedError
 from resolvers.reads import PostgresReads, Rows, SqliteReads
 from resolvers.statements import SESSION
@@ -22,7 +23,12 @@ BATCH: Final = 500
 # is both sides'. Of a company's own, even how many events it has is nobody else's to know.
 STREAMS: Final[Mapping[str, Mapping[Side, str]]] = {
     "partnership": VISIBLE["Partnership"],
-    "account": {**VISIBLE["Account"], Side.PARTNER: NO_ROW},
+    # As its `activityHistory`: of the client's staff for those whose role comes with it (mission 1.7).
+    "account": {
+        **VISIBLE["Account"],
+        Side.PARTNER: NO_ROW,
+        Side.CLIENT: f"({VISIBLE['Account'][Side.CLIENT]} and {accounts.MAY_VIEW_HISTORY})",
+    },
     "partner": {**VISIBLE["Partner"], Side.CLIENT: NO_ROW},
     "client": {**VISIBLE["Client"], Side.PARTNER: NO_ROW},
 }

@@ -12,38 +12,46 @@ if TYPE_CHECKING:
 _IS_PENDING = "m_.kind = 'MODIFICATION' and " + policy.PROPOSAL_IS_PENDING.replace("{t}", "m_")
 _PENDING = "from proposal m_ where m_.partnership_id = {t}.id and " + _IS_PENDING
 PENDING_MODIFICATIONS = f"select count(*) {_PENDING}"
+PENDING_PROPOSALS = (
+    "select count(*) from proposal m_ where m_.partnership_id = {t}.id"
+    " and m_.kind in ('MODIFICATION', 'ACCESS_REQUEST') and " + policy.PROPOSAL_IS_PENDING.replace("{t}", "m_")
+)
 LABEL = (
     "case when {t}.status = 'OFFERED' and {t}.expires_at <= :now then 'EXPIRED' when {t}.status = 'OFFERED' then 'OPEN'"
     f" when {{t}}.status = 'ACTIVE' and exists (select 1 {_PENDING}) then 'MODIFIED' else {{t}}.status end"
 )
 
 
-def _contact_label(is_open: str) -> str:
-    """The label where a condition tells which modifications count: one probe finds that a partnership has none."""
+def _contact_label(*released: tuple[str, str]) -> str:
+    """The label, by what tells the modifications that would release a contact, and its label then; the first counts.
+
+    Who is released is asked of the partnership alone: below one, it is found once for all of its contacts.
+    """
     return (
         "case when {t}.assigned_at is null then (select case when a_.status = 'DRAFT' then 'TO_BE_ADDED'"
         " else 'OFFERED' end from proposal a_ where a_.id = {t}.proposal_id)"
-        # What was submitted comes before what is only drafted.
-        " else coalesce((select min(case when m_.status = 'PENDING' then 'RELEASED' else 'TO_BE_RELEASED' end)"
-        " from proposal m_ join proposal_item i_ on i_.proposal_id = m_.id"
-        " where m_.partnership_id = {t}.partnership_id and m_.kind = 'MODIFICATION'"
-        f" and m_.status in ('DRAFT', 'PENDING') and {is_open}"
-        " and i_.kind = 'RELEASE_CONTACT' and i_.contact_id = {t}.contact_id), 'ASSIGNED') end"
+        + "".join(
+            " when {t}.contact_id {among}select i_.contact_id from proposal m_ join proposal_item i_"
+            " on i_.proposal_id = m_.id where m_.partnership_id = {t}.partnership_id and m_.kind = 'MODIFICATION'"
+            f" and {which} and i_.kind = 'RELEASE_CONTACT'{{end}} then '{label}'"
+            for which, label in released
+        )
+        + " else 'ASSIGNED' end"
     )
 
 
-_IS_SENT = policy.PROPOSAL_IS_PENDING.replace("{t}", "m_")
+_SUBMITTED = (policy.PROPOSAL_IS_PENDING.replace("{t}", "m_"), "RELEASED")
 
 
-def _or_drafted_by(side: Side) -> str:
-    return f"({_IS_SENT} or m_.status = 'DRAFT' and m_.proposed_by_side = '{side}')"
+def _drafted_by(side: Side) -> tuple[str, str]:
+    return f"m_.status = 'DRAFT' and m_.proposed_by_side = '{side}'", "TO_BE_RELEASED"
 
 
 # A draft's labels are for its own side; the vendor has none.
 CONTACT_LABEL = {
-    Side.PARTNER: _contact_label(_or_drafted_by(Side.PARTNER)),
-    Side.CLIENT: _contact_label(_or_drafted_by(Side.CLIENT)),
-    Side.VENDOR: _contact_label(_IS_SENT),
+    Side.PARTNER: _contact_label(_SUBMITTED, _drafted_by(Side.PARTNER)),
+    Side.CLIENT: _contact_label(_SUBMITTED, _drafted_by(Side.CLIENT)),
+    Side.VENDOR: _contact_label(_SUBMITTED),
 }
 OF_CONTACT_LABEL = {side: f"{label} {{within}}:value{{end_within}}" for side, label in CONTACT_LABEL.items()}
 ASSIGNED_CONTACTS = (

@@ -26,9 +26,12 @@ _MEMBERS_OF_MY_PARTNERS = (
     " join account a_ on a_.id = s_.account_id and a_.client_id = :client"
     " where m_.removed_at is null and s_.user_id = :user{end}"
 )
+# As the staff itself, their addresses show to a partner only while it may open the account.
 _STAFF_OF_MY_ACCOUNTS = (
     "{among}select s_.user_id from staff_member s_ join access_grant g_ on g_.account_id = s_.account_id"
-    " and g_.status <> 'DISCONNECTED' where s_.removed_at is null and g_.partner_id = :partner{end}"
+    " where s_.removed_at is null and g_.partner_id = :partner and "
+    + policy.GRANT_IS_OPEN.replace("{t}", "g_")
+    + "{end}"
 )
 EMAIL_FOR_PARTNER = (
     f"case when {policy.VISIBLE['User'][Side.PARTNER]} or {{t}}.id {_STAFF_OF_MY_ACCOUNTS} then {{t}}.email end"

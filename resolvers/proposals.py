@@ -18,16 +18,23 @@ _I_OWN_AN_ACCOUNT = (
     "exists (select 1 from staff_member o_ join account a_ on a_.id = o_.account_id"
     " where o_.user_id = :user and o_.role = 'ACCOUNT_OWNER' and o_.removed_at is null and a_.client_id = :client)"
 )
+I_OWN_ITS_ACCOUNT = (
+    "exists (select 1 from staff_member o_ where o_.account_id = {t}.account_id and o_.user_id = :user"
+    " and o_.role = 'ACCOUNT_OWNER' and o_.removed_at is null)"
+)
 WAITING = {
     Side.VENDOR: "false",
     Side.PARTNER: "({t}.to_partner_id = :partner and " + policy.PROPOSAL_IS_PENDING + ")",
     Side.CLIENT: (
         "({t}.to_client_id = :client and "
         + policy.PROPOSAL_IS_PENDING
-        + f" and ({{t}}.kind <> 'PARTNERSHIP_OFFER' or {_I_OWN_AN_ACCOUNT}))"
+        + f" and ({{t}}.kind <> 'PARTNERSHIP_OFFER' or {_I_OWN_AN_ACCOUNT})"
+        + f" and ({{t}}.kind <> 'ACCESS_REQUEST' or {I_OWN_ITS_ACCOUNT}))"
     ),
 }
 
+# Others of the client see that access is asked for, and do not answer.
+MAY_ANSWER = f"({{t}}.kind <> 'ACCESS_REQUEST' or {I_OWN_ITS_ACCOUNT})"
 VIEWER_CAN_INPUTS = (
     "kind",
     f"({policy.PROPOSAL_STATUS})",
@@ -35,6 +42,7 @@ VIEWER_CAN_INPUTS = (
     "from_client_id",
     "to_partner_id",
     "to_client_id",
+    MAY_ANSWER,
 )
 
 
@@ -46,6 +54,7 @@ def viewer_can(  # noqa: PLR0913, PLR0917  the row's columns, in the order of VI
     from_client: str | None,
     to_partner: str | None,
     to_client: str | None,
+    may_answer: object,
 ) -> list[ProposalAction]:
     """What the seat may do with a proposal that it sees, by the table that the verbs use."""
     company = seat.partner or seat.client
@@ -53,6 +62,6 @@ def viewer_can(  # noqa: PLR0913, PLR0917  the row's columns, in the order of VI
         ProposalKind(kind),
         ProposalStatus(status),
         is_own_side=moves.is_own_side(company, from_partner, from_client),
-        is_other_side=moves.is_other_side(company, to_partner, to_client),
+        is_other_side=bool(may_answer) and moves.is_other_side(company, to_partner, to_client),
         roles=seat.roles,
     )

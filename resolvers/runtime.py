@@ -86,16 +86,12 @@ def none_or(build: Callable[[VALUE], object], value: VALUE | None) -> object:
     return None if value is None else build(value)
 
 
-def grouped(rows: Iterable[Row]) -> dict[object, list[Row]]:
-    """Rows by the id of the row above, which stands first."""
-    groups: dict[object, list[Row]] = {}
+def grouped(ids: Sequence[object], rows: Iterable[Row]) -> dict[object, list[Row]]:
+    """Rows by the id of the row above, whose place among the ids (the first has 1) stands first."""
+    groups: list[list[Row]] = [[] for _ in ids]
     for row in rows:
-        key = row[0]
-        if key in groups:
-            groups[key].append(row)
-        else:
-            groups[key] = [row]
-    return groups
+        groups[cast("int", row[0]) - 1].append(row)
+    return dict(zip(ids, groups, strict=True))
 
 
 def keys(ids: Iterable[object]) -> list[object]:

@@ -10,6 +10,7 @@ from graphql import (
     GraphQLArgument,
     GraphQLField,
     GraphQLInterfaceType,
+    GraphQLNamedType,
     GraphQLObjectType,
     GraphQLUnionType,
     InlineFragmentNode,
@@ -18,11 +19,13 @@ from graphql import (
     SelectionSetNode,
     Undefined,
     VariableNode,
+    get_named_type,
     value_from_ast,
 )
 
-from resolvers.declarations import object_type
+from resolvers.declarations import object_type, sets, source_of
 from resolvers.documents import Operation, has_variables, hold_text
+from resolvers.sources import Many, Page, Reference
 
 Shape = Mapping[tuple[str, str], object]
 Selected = dict[str, list[FieldNode]]
@@ -100,6 +103,20 @@ class Selector:
         value = value_from_ast(given, declared.type)
         hold_text(value)
         return Argument(value, is_null=value is None)
+
+    def width(self, of: GraphQLNamedType, selections: Sequence[SelectionSetNode]) -> int:
+        """About how many values are selected of a row, besides those of its own lists."""
+        if not isinstance(of, GraphQLObjectType):
+            possible = self.operation.schema.get_possible_types(cast("GraphQLInterfaceType", of))
+            return max(self.width(type_, selections) for type_ in possible)
+        return sum(self._values(of, nodes) for nodes in self.selected(of, selections).values())
+
+    def _values(self, parent: GraphQLObjectType, nodes: list[FieldNode]) -> int:
+        declared = parent.fields.get(nodes[0].name.value)
+        if declared is None or isinstance(source := source_of(declared), (Many, Page)):
+            return 0
+        below = [] if isinstance(source, Reference) else sets(nodes)
+        return self.width(get_named_type(declared.type), below) if below else 1
 
     def length(self, argument: Argument) -> int:
         """How many values an argument that is a list brings at most."""

@@ -20,23 +20,29 @@ VerbOf = Callable[..., Awaitable[object]]  # type: ignore[explicit-any]
 
 @dataclass(frozen=True)
 class Access:
-    """Who may read a field (`to`) and whose row it must be (`of`); the vendor's staff act for every company."""
+    """Who may read a field (`to`) and whose row it must be (`of`); the vendor's staff act for every company.
+
+    `holding`: what else must hold of the row, for a seat of a company.
+    """
 
     to: frozenset[Role]
     of: Relation = Relation.ANY
+    holding: str | None = None
 
 
 @dataclass(frozen=True)
 class Table:
     """Where the rows of a type live.
 
-    `visible` is the row predicate by side. `only` tells the rows of one type of a shared table. `own` says for which
-    rows a relation of `@access` holds. `on_rows`: whoever sees a row that names this one, sees it too (users).
+    `visible` is the row predicate by side, `public` that of those who are not signed in (null: no row). `only` tells
+    the rows of one type of a shared table. `own` says for which rows a relation of `@access` holds. `on_rows`: whoever
+    sees a row that names this one, sees it too (users).
     """
 
     name: str
     prefix: str
     visible: Mapping[Side, str]
+    public: str | None = None
     only: str | None = None
     own: Mapping[Relation, str] = field(default_factory=dict)
     on_rows: bool = False
@@ -76,7 +82,13 @@ class Derived:
 
 @dataclass(frozen=True)
 class Embedded:
-    """An object made of columns of the same row."""
+    """An object made of columns of the same row; null where the row has nothing in `column`.
+
+    `instead`: where its fields come from here, by name, if not from where its type says.
+    """
+
+    column: str | None = None
+    instead: "Mapping[str, Source]" = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -207,6 +219,13 @@ class GivenRow:
 
 
 @dataclass(frozen=True)
+class GivenRows:
+    """The rows that have in `column` the id that a verb handed to its payload; null where it handed none."""
+
+    column: str
+
+
+@dataclass(frozen=True)
 class Head:
     """The greatest `pos` of the rows that the seat sees, in one snapshot with all that is read beside it; 0: none.
 
@@ -223,12 +242,14 @@ class Feed:
 
     `key`: the rows' column that names what is listened to. `argument`: the one that brings its id; null: it is the seat
     itself. `about`: the table whose row it is, and to which the right is held; null: the session's right is enough.
-    `event`: the rows' column that names their event.
+    `heard`: for which of its rows there is a right to listen, by side; null: for all that are visible. `event`: the
+    rows' column that names their event.
     """
 
     key: str
     argument: str | None = None
     about: Table | None = None
+    heard: Mapping[Side, str] | None = None
     event: str = "id"
 
 
@@ -263,6 +284,7 @@ Source = (
     | Function
     | Given
     | GivenRow
+    | GivenRows
     | Head
     | Feed
     | Verb

@@ -1,9 +1,11 @@
 """One SQL statement for each list of a document: what a plan is made of. The databases' differences end here."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Final
 
-from models.sql import Dialect, marks
+from models.sql import PARAMETER, Dialect, marks
 from resolvers.sources import Order, Table
 
 # A session that ended, or a seat that changed, reads nothing: each statement that starts an answer proves its right.
@@ -12,10 +14,50 @@ SESSION = (
     " and s_.ended_at is null and s_.expires_at > :now and e_.version = :seat_version and e_.ended_at is null)"
 )
 
+# Many seats, one JSON text: the place of each in the list, what it asks about, from which position on, and whose it is.
+# No template has an alias `u`.
+LISTED: Final = {
+    Dialect.POSTGRES: (
+        "(select (v_ ->> 0)::int as id, v_ ->> 1 as subject, (v_ ->> 2)::bigint as since, v_ ->> 3 as partner,"
+        " v_ ->> 4 as client, v_ ->> 5 as person, v_ ->> 6 as seat from json_array_elements(:listed::json) l_(v_)) u"
+    ),
+    Dialect.SQLITE: (
+        "(select key as place, json_extract(value, '$[0]') as id, json_extract(value, '$[1]') as subject,"
+        " json_extract(value, '$[2]') as since, json_extract(value, '$[3]') as partner,"
+        " json_extract(value, '$[4]') as client, json_extract(value, '$[5]') as person,"
+        " json_extract(value, '$[6]') as seat from json_each(:listed)) u"
+    ),
+}
+_OF_LISTED: Final = {"partner": "u.partner", "client": "u.client", "user": "u.person", "seat": "u.seat"}
+
+
+def of_listed(statement: str) -> tuple[str, set[str]]:
+    """A statement over LISTED, the seat's parameters taken from the list; which they were."""
+    names = {name for name in PARAMETER.findall(statement) if name in _OF_LISTED}
+    return PARAMETER.sub(lambda name: _OF_LISTED.get(name[1], name[0]), statement), names
+
 
 def over(template: str, dialect: Dialect, **aliases: str) -> str:
     """A template over the rows with these aliases."""
     return template.format(**marks(dialect, **aliases))
+
+
+# A column that is the id of the row above; a set, as `{among}` puts it, in which there is no other one.
+_IS_ABOVE: Final = re.compile(r"\{t\}\.(\w+) = \{p\}(?: and |$)")
+_SET: Final = re.compile(
+    r"([\w{}.]+) \{among\}select ([\w.]+) from ((?:(?!\{among\}|\{end\}| where ).)*)"
+    r" where ((?:(?!\{among\}|\{end\}).)*)\{end\}"
+)
+
+
+def probed(template: str) -> str:
+    """The same condition for few rows: each asks for its own place in a set, and no set is read.
+
+    Where rows are many, or found by the set, reading it once is less.
+    """
+    while (found := _SET.sub(r"exists (select 1 from \3 where \2 = \1 and (\4))", template)) != template:
+        template = found
+    return template
 
 
 @dataclass
@@ -23,8 +65,11 @@ class Statement:
     """The rows of one list, one look-up or one set of entities, and where each value stands in a row.
 
     `conditions` and `keyset` are templates over `{t}`; `{p}` is the id of the row above. `keys`: the code that makes
-    those ids; null for what starts an answer. `is_above`: others hang below its rows. `parameters`: the code of each
-    parameter's value. `joins`: template, in which `{j}` is the joined row, to its alias.
+    those ids; null for what starts an answer. `is_listed`: it hangs below seats instead (LISTED). `hangs_on`: the id
+    of the row above in SQL, where the list is one value of that row and no statement of its own; `lists`: those lists,
+    by the name that stands for them among the columns. `is_above`: others hang below its rows. `is_single`: it has one
+    row at most. `parameters`: the code of each parameter's value. `joins`: template, in which `{j}` is the joined row,
+    to its alias.
     """
 
     number: int
@@ -32,18 +77,22 @@ class Statement:
     level: int
     dialect: Dialect
     keys: str | None = None
+    hangs_on: str | None = None
     conditions: list[str] = field(default_factory=list)
     keyset: str | None = None
     order: tuple[Order, ...] = ()
     limit: int | None = None
     by_id: bool = False
+    is_listed: bool = False
     total: bool = False
     rows: bool = True
     is_above: bool = False
+    is_single: bool = False
     proves_session: bool = False
     parameters: dict[str, str] = field(default_factory=dict)
     columns: list[str] = field(default_factory=list)
     joins: dict[str, str] = field(default_factory=dict)
+    lists: "dict[str, Statement]" = field(default_factory=dict)
 
     @property
     def alias(self) -> str:
@@ -52,12 +101,12 @@ class Statement:
 
     @property
     def total_at(self) -> int:
-        """Where in the row the count stands: after the id of the row above."""
+        """Where in the row the count stands: after the place of the row above."""
         return 1 if self.keys else 0
 
     @property
     def first_at(self) -> int:
-        """Where in the row the columns begin: after the id of the row above and the count."""
+        """Where in the row the columns begin: after the place of the row above and the count."""
         return (1 if self.keys and not self.by_id else 0) + (1 if self.total else 0)
 
     def column(self, sql: str) -> int:
@@ -65,6 +114,30 @@ class Statement:
         if sql not in self.columns:
             self.columns.append(sql)
         return self.first_at + self.columns.index(sql)
+
+    def bring(self, below: "Statement") -> int:
+        """Select the rows of a list that hangs on this one's, as one value; its place in the row."""
+        name = f"list {below.number}"
+        self.lists[name] = below
+        return self.column(name)
+
+    @property
+    def given(self) -> dict[str, str]:
+        """The code of the values of its parameters, with those of its lists."""
+        given = dict(self.parameters)
+        for below in self.lists.values():
+            given |= below.given
+        return given
+
+    @property
+    def has_few(self) -> bool:
+        """Whether its rows are few."""
+        return self.is_single or self.hangs_on is not None
+
+    @property
+    def hangs(self) -> bool:
+        """Whether it reads what hangs below other rows."""
+        return self.keys is not None or self.hangs_on is not None
 
     @property
     def shown(self) -> str:
@@ -77,8 +150,8 @@ class Statement:
         if self.by_id:
             return self._entities()
         if self.limit is None and not self.total:
-            return self._whole_list() if self.keys else self._single()
-        return _PAGES[self.dialect, self.keys is not None](self)
+            return self._whole_list() if self.hangs else self._single()
+        return _PAGES[self.dialect, self.hangs](self)
 
     # ── parts ──
 
@@ -97,7 +170,26 @@ class Statement:
     @property
     def selected(self) -> str:
         """The columns; a list that only counts selects nothing else."""
-        return ", ".join(self.columns) or "1"
+        return ", ".join(self._value(column) for column in self.columns) or "1"
+
+    def _value(self, column: str) -> str:
+        return f"array(select q from ({self.lists[column].sql}) q)" if column in self.lists else column
+
+    @property
+    def hoisted(self) -> str:
+        """The same, where a column that is the id of the row above is read there.
+
+        What depends on nothing else of the row is then worked out once for all rows below that one.
+        """
+        join = next(filter(None, map(_IS_ABOVE.match, self.conditions)), None)
+        return re.sub(rf"\b{self.alias}\.{join[1]}\b", "u.id", self.selected) if join else self.selected
+
+    @property
+    def key(self) -> str:
+        """The place of the row above among those bound, selected before anything else: it is shorter than its id."""
+        if self.keys is None:
+            return ""
+        return "u.id, " if self.is_listed else "u.place, "
 
     @property
     def joined(self) -> str:
@@ -111,12 +203,16 @@ class Statement:
 
     @property
     def ids(self) -> str:
-        """The bound ids of the rows above, as a relation `u(id)`."""
+        """The bound ids of the rows above, as a relation `u(id, place)`, whose places begin with 1."""
+        if self.hangs_on is not None:
+            return f"(select {self.hangs_on} as id) u"
+        if self.is_listed:
+            return LISTED[self.dialect]
         if self.dialect is Dialect.POSTGRES:
-            return "unnest(:ids::text[]) u(id)"
-        return "(select value as id, key as place from json_each(:ids)) u"
+            return "unnest(:ids::text[]) with ordinality u(id, place)"
+        return "(select value as id, key + 1 as place from json_each(:ids)) u"
 
-    # ── the four shapes ──
+    # ── the shapes ──
 
     def _single(self) -> str:
         order = self.order_by(self.alias) if self.order else ""
@@ -134,7 +230,7 @@ class Statement:
 
     def _whole_list(self) -> str:
         return (
-            f"select u.id, {self.selected} from {self.ids} join {self.table.name} {self.alias}"
+            f"select {self.key}{self.selected} from {self.ids} join {self.table.name} {self.alias}"
             f" on {self.where(self.alias, 'u.id')}{self.joined}{self.order_by(self.alias)}"
         )
 
@@ -167,15 +263,15 @@ def _postgres_start(page: Statement) -> str:
 
 def _postgres_nested(page: Statement) -> str:
     rows = (
-        f"select {page.selected} from {page.table.name} {page.alias}{page.joined}"
+        f"select {page.hoisted} from {page.table.name} {page.alias}{page.joined}"
         f" where {page.where(page.alias, 'u.id')}{page.order_by(page.alias)} limit {page.limit}"
     )
     counted = f" cross join lateral ({page.count('u.id')}) n" if page.total else ""
     if not page.rows:
-        return f"select u.id, n.total from {page.ids}{counted}"
+        return f"select {page.key}n.total from {page.ids}{counted}"
     if page.total:
-        return f"select u.id, n.total, q.* from {page.ids}{counted} left join lateral ({rows}) q on true"
-    return f"select u.id, q.* from {page.ids} cross join lateral ({rows}) q"
+        return f"select {page.key}n.total, q.* from {page.ids}{counted} left join lateral ({rows}) q on true"
+    return f"select {page.key}q.* from {page.ids} cross join lateral ({rows}) q"
 
 
 def _sqlite_start(page: Statement) -> str:
@@ -196,10 +292,10 @@ def _sqlite_start(page: Statement) -> str:
 def _sqlite_nested(page: Statement) -> str:
     counted = f"({page.count('u.id')}), " if page.total else ""
     if not page.rows:
-        return f"select u.id, {counted.removesuffix(', ')} from {page.ids}"
+        return f"select {page.key}{counted.removesuffix(', ')} from {page.ids}"
     join = "left join" if page.total else "join"
     return (
-        f"select u.id, {counted}{page.selected} from {page.ids} {join} {page.table.name} {page.alias}"
+        f"select {page.key}{counted}{page.selected} from {page.ids} {join} {page.table.name} {page.alias}"
         f" on {page.alias}.id in ({page.page_ids('u.id')}){page.joined}{page.order_by(page.alias, 'u.place')}"
     )
 

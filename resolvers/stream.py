@@ -3,8 +3,10 @@
 The loop of a process (`Streams._follow`) watches the head of the log: woken when something was published, by this
 process or another, and looking by itself twice a second. What is new sends those groups to read that listen to what it
 is about. A group are the operations whose payloads are equal byte by byte: of one plan, one subject, and the same
-values of everything that the plan binds. It keeps a position, not a queue: what it has not read is in the log, and an
-operation whose reader is slow leaves its group, and reads by itself from where it was once the reader goes on.
+values of everything that the plan binds. Groups that differ only in what a statement can take from a list of seats are
+read by one: a notice to a thousand seats costs what one to a few costs. A group keeps a position, not a queue: what it
+has not read is in the log, and an operation whose reader is slow leaves its group, and reads by itself from where it
+was once the reader goes on.
 
 The right is held to by session and subject of each operation: after what is to be delivered was read and before it is
 sent, so that nothing is delivered which was committed after the right had ended; and twice a second for all.
@@ -13,7 +15,7 @@ sent, so that nothing is delivered which was committed after the right had ended
 import asyncio
 import contextlib
 import sqlite3
-from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, Protocol, cast
 
@@ -28,10 +30,11 @@ from models import sql
 from models.enums import ErrorCode, Side
 from models.sql import Dialect
 from outbox import relay
-from resolvers.compiler import FEED_ROWS, Plan
+from resolvers.compiler import FEED_ROWS, MAX_ROWS, Plan
 from resolvers.documents import refused
-from resolvers.engine import Engine, Subscription
+from resolvers.engine import Engine, Reader, Subscription, listed
 from resolvers.sources import Feed, Table
+from resolvers.statements import LISTED, of_listed
 
 # How often the rights of all are looked at, and the log, whether or not anybody said that there is something new.
 EVERY: Final = 0.5
@@ -68,23 +71,10 @@ _ENDED: Final = (
     " where s_.id = w_.session and s_.ended_at is null and s_.expires_at > :now and e_.ended_at is null"
     " and e_.version = w_.version)"
 )
-_SUBJECTS: Final = {
-    Dialect.POSTGRES: (
-        "(select v_ ->> 0 as subject, v_ ->> 1 as partner, v_ ->> 2 as client, v_ ->> 3 as user_id, v_ ->> 4 as seat"
-        " from json_array_elements(:listed::json) l_(v_))"
-    ),
-    Dialect.SQLITE: (
-        "(select json_extract(value, '$[0]') as subject, json_extract(value, '$[1]') as partner,"
-        " json_extract(value, '$[2]') as client, json_extract(value, '$[3]') as user_id,"
-        " json_extract(value, '$[4]') as seat from json_each(:listed))"
-    ),
-}
-# Whose row each of many seats does not see: the law's own predicate, its parameters taken from the list.
+# Whose row each of many seats does not see, by the place in the list: the law's own predicate, each with its seat.
 _UNSEEN: Final = (
-    "select w_.subject, w_.seat from {listed} w_"
-    " where not exists (select 1 from {table} o_ where o_.id = w_.subject and {visible})"
+    "select u.id from {listed} where not exists (select 1 from {table} o_ where o_.id = u.subject and {visible})"
 )
-_OF_LISTED: Final = {"partner": "w_.partner", "client": "w_.client", "user": "w_.user_id", "seat": "w_.seat"}
 _AWAY: Final = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, sqlite3.Error)
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("streams")
@@ -124,12 +114,19 @@ class Watch:
     catching_up: "asyncio.Task[None] | None" = None
 
 
-class _Key(NamedTuple):
-    """What operations of equal payloads agree in."""
+class _Alike(NamedTuple):
+    """What operations agree in that are read for together. `shares`: the values of what the plan shares."""
 
     plan: Plan
-    subject: str
     values: bytes
+    shares: tuple[object, ...]
+
+
+class _Key(NamedTuple):
+    """What operations of equal payloads agree in. `binds`: the values of what the plan binds."""
+
+    alike: _Alike
+    subject: str
     binds: tuple[object, ...]
 
 
@@ -310,9 +307,19 @@ class Streams:
                 for subject in subjects:
                     for group in self._about.get((key, subject), ()):
                         group.wanted = head
+        self._read_on()
+
+    def _read_on(self) -> None:
+        """Have those groups read that are behind and do not: as many at once as may be, whoever is alike."""
+        behind: dict[_Alike, list[_Group]] = {}
         for group in self._groups.values():
             if group.wanted > group.position and group.reading is None:
-                group.reading = self._begin(self._read(group))
+                behind.setdefault(group.key.alike, []).append(group)
+        for alike, groups in behind.items():
+            for some in _parts(groups, max(MAX_ROWS // alike.plan.rows, 1)):
+                reading = self._begin(self._read(some))
+                for group in some:
+                    group.reading = reading
 
     async def _subjects(self, feed: Feed, of: Table, head: int) -> list[str]:
         """What something new is about."""
@@ -332,33 +339,47 @@ class Streams:
 
     # ── reading and sending ──
 
-    async def _read(self, group: _Group) -> None:
-        """Read what is wanted of a group, and send it to all who are live."""
+    async def _read(self, groups: Sequence[_Group]) -> None:
+        """Read what is wanted of some groups that are alike, and send it to all who are live."""
         try:
-            while group.position < group.wanted:
-                target = group.wanted
-                payloads = await self._payloads(group, group.position) if group.live else []
-                held = dict.fromkeys(group.live)
-                if payloads:
-                    await self._hold_to_rights(held)
-                group.position = payloads[-1][0] if len(payloads) == FEED_ROWS else target
-                await self._deliver(group, held, payloads)
-        except Exception as fault:  # noqa: BLE001  the group's, and nobody else's
-            self._failed(list(group.live), fault)
+            await self._read_together(groups)
+        except Exception as fault:  # noqa: BLE001  one group's, and nobody else's
+            if len(groups) == 1 or (isinstance(fault, _AWAY) and not _takes_too_long(fault)):
+                self._failed([watch for group in groups for watch in group.live], fault)
+            else:
+                for group in groups:
+                    await self._read([group])
         finally:
-            group.reading = None
+            for group in groups:
+                group.reading = None
 
-    async def _deliver(self, group: _Group, held: Collection[Watch], payloads: Payloads) -> None:
-        """Send to all whose right was looked at since the payloads were read; who has come since reads by itself."""
-        late = [watch for watch in group.live if watch not in held]
-        for watch in late:
-            del group.live[watch]
-            self._go_on(watch)
-        for number, watch in enumerate(list(group.live), 1):
-            if watch in group.live and not _sent(watch, payloads):
+    async def _read_together(self, groups: Sequence[_Group]) -> None:
+        while behind := [group for group in groups if group.position < group.wanted]:
+            targets = [group.wanted for group in behind]
+            found = await self._payloads([(group, group.position) for group in behind if group.live])
+            held = {watch for group in found for watch in group.live}
+            if held:
+                await self._hold_to_rights(held)
+            for group, target in zip(behind, targets, strict=True):
+                payloads = found.get(group, [])
+                group.position = payloads[-1][0] if len(payloads) == FEED_ROWS else target
+            sent = 0
+            for group in behind:
+                payloads = found.get(group, [])
+                for watch in self._held(group, held):
+                    if watch in group.live and not _sent(watch, payloads):
+                        del group.live[watch]
+                    sent += 1
+                    if sent % DELIVERIES_AT_ONCE == 0:
+                        await asyncio.sleep(0)
+
+    def _held(self, group: _Group, held: set[Watch]) -> list[Watch]:
+        """The live whose right was looked at since the payloads were read; who has come since reads by itself."""
+        if not held.issuperset(group.live):
+            for watch in [watch for watch in group.live if watch not in held]:
                 del group.live[watch]
-            if number % DELIVERIES_AT_ONCE == 0:
-                await asyncio.sleep(0)
+                self._go_on(watch)
+        return list(group.live)
 
     async def _catch_up(self, watch: Watch, group: _Group) -> None:
         """Read what one operation has missed, and let it be live."""
@@ -366,7 +387,7 @@ class Streams:
             while watch.cursor < group.position:
                 target = group.position
                 async with self._replays:
-                    payloads = await self._payloads(group, watch.cursor)
+                    payloads = (await self._payloads([(group, watch.cursor)]))[group]
                     await self._hold_to_rights([watch])
                 if watch.group is not group or not _sent(watch, payloads):
                     return
@@ -380,13 +401,17 @@ class Streams:
             if watch.catching_up is asyncio.current_task():
                 watch.catching_up = None
 
-    async def _payloads(self, group: _Group, after: int) -> Payloads:
-        """The next payloads after a position, at most FEED_ROWS."""
-        return await self._engine.payloads(group.asked, group.key.plan, group.seat, after)
+    async def _payloads(self, asked: Sequence[tuple[_Group, int]]) -> dict[_Group, Payloads]:
+        """The next payloads of groups that are alike, each after a position; at most FEED_ROWS of each."""
+        if not asked:
+            return {}
+        first, readers = asked[0][0], [Reader(group.seat, group.key.subject, after) for group, after in asked]
+        found = await self._engine.payloads(first.asked, first.key.alike.plan, readers)
+        return {group: payloads for (group, _), payloads in zip(asked, found, strict=True)}
 
     def _failed(self, watches: Iterable[Watch], fault: Exception) -> None:
         """What could not be read because the database is away is read again; what never can be, ends."""
-        if isinstance(fault, asyncpg.QueryCanceledError) or _is_interrupted(fault):
+        if _takes_too_long(fault):
             code = ErrorCode.LIMIT_EXCEEDED
         elif isinstance(fault, _AWAY):
             log.warning("cannot read for a subscription", error=type(fault).__name__)
@@ -416,9 +441,9 @@ class Streams:
     async def _hold_to_sessions(self, listeners: Collection[Listener]) -> None:
         if not listeners:
             return
-        listed = list({(listener.seat.session_id, listener.seat.version) for listener in listeners})
+        sessions = list({(seat.session_id, seat.version) for seat in [listener.seat for listener in listeners]})
         statement = _ENDED.replace("{listed}", _SESSIONS[self._dialect])
-        ended = {row[0] for row in await self._listed(statement, listed)}
+        ended = {row[0] for row in await self._listed(statement, orjson.dumps(sessions).decode())}
         if not ended:
             return
         for listener in listeners:
@@ -454,8 +479,9 @@ class Streams:
         """Those of some operations whose seat does not see what they listen to: one statement a kind and side."""
         kinds: dict[tuple[str, Side], dict[tuple[str, str], list[Watch]]] = {}
         for watch in watches:
-            seat, about = watch.listener.seat, watch.asked.feed.about
+            about = watch.asked.feed.about
             if about is not None:
+                seat = watch.listener.seat
                 of_kind = kinds.setdefault((about.name, seat.side), {})
                 of_kind.setdefault((watch.asked.subject, seat.id), []).append(watch)
         lost: list[Watch] = []
@@ -467,18 +493,17 @@ class Streams:
     async def _unseen(self, side: Side, watches: Sequence[Watch]) -> list[tuple[str, str]]:
         """Which subjects, all of one kind, are not there for which seats, all of one side."""
         about = cast("Table", watches[0].asked.feed.about)
-        visible = sql.PARAMETER.sub(lambda name: _OF_LISTED.get(name[1], name[0]), about.visible[side])
-        statement = (
-            _UNSEEN.replace("{listed}", _SUBJECTS[self._dialect])
+        statement, _ = of_listed(
+            _UNSEEN.replace("{listed}", LISTED[self._dialect])
             .replace("{table}", about.name)
-            .replace("{visible}", visible.replace("{t}", "o_"))
+            .replace("{visible}", (watches[0].asked.feed.heard or about.visible)[side].replace("{t}", "o_"))
         )
-        asked = [(watch.asked.subject, watch.listener.seat) for watch in watches]
-        listed = [(subject, seat.partner_id, seat.client_id, seat.user_id, seat.id) for subject, seat in asked]
-        return cast("list[tuple[str, str]]", [tuple(row) for row in await self._listed(statement, listed)])
+        readers = [Reader(watch.listener.seat, watch.asked.subject, 0) for watch in watches]
+        unseen = [readers[cast("int", place)] for (place,) in await self._listed(statement, listed(readers))]
+        return [(reader.subject, reader.seat.id) for reader in unseen]
 
-    async def _listed(self, template: str, listed: Sequence[object]) -> Sequence[Sequence[object]]:
-        return await self._rows(template, {"listed": orjson.dumps(listed).decode(), "now": clock.now()})
+    async def _listed(self, template: str, listed: str) -> Sequence[Sequence[object]]:
+        return await self._rows(template, {"listed": listed, "now": clock.now()})
 
 
 def ended(code: ErrorCode) -> GraphQLError:
@@ -496,6 +521,7 @@ _BOUND: Final[Mapping[str, Callable[[Seat], object]]] = {
     "token": lambda seat: seat.token_hash,
     "seat_version": lambda seat: seat.version,
     "now": lambda _: None,
+    "active_since": lambda _: None,
     "vendor": lambda _: None,
 }
 
@@ -505,7 +531,12 @@ def _key(plan: Plan, asked: Subscription, seat: Seat) -> _Key:
     values = orjson.dumps(
         {name: value for name, value in asked.values.items() if name not in own}, str, orjson.OPT_SORT_KEYS
     )
-    return _Key(plan, asked.subject, values, tuple(_BOUND[name](seat) for name in sorted(plan.binds)))
+    alike = _Alike(plan, values, tuple(_BOUND[name](seat) for name in sorted(plan.shares)))
+    return _Key(alike, asked.subject, tuple(_BOUND[name](seat) for name in sorted(plan.binds)))
+
+
+def _parts(groups: list[_Group], most: int) -> Iterator[list[_Group]]:
+    return (groups[n : n + most] for n in range(0, len(groups), most))
 
 
 def _sent(watch: Watch, payloads: Payloads) -> bool:
@@ -519,5 +550,7 @@ def _sent(watch: Watch, payloads: Payloads) -> bool:
     return True
 
 
-def _is_interrupted(fault: Exception) -> bool:
-    return isinstance(fault, sqlite3.OperationalError) and fault.sqlite_errorname == "SQLITE_INTERRUPT"
+def _takes_too_long(fault: Exception) -> bool:
+    if isinstance(fault, sqlite3.OperationalError):
+        return fault.sqlite_errorname == "SQLITE_INTERRUPT"
+    return isinstance(fault, asyncpg.QueryCanceledError)

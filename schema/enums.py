@@ -50,6 +50,25 @@ _show(
     {"SETTING_UP": "Its owner has not joined yet.", "ACTIVE": "In use.", "CANCELLED": "Given up by its owner."},
 )
 _show(enums.SecurityRole, "What a staff member may do in an account.")
+_show(
+    enums.Capability,
+    "What somebody may do in an account. ACCOUNT_OWNER all; a partner with access all but the last five; MANAGER as a "
+    "partner, and the activity history; STAFF the first two.",
+    {"MANAGE_STAFF": "Invite, re-role and remove staff; only an owner makes an owner."},
+)
+_show(enums.UsageStatus, "Whether an account is in use.", {"ACTIVE": "A job in the last 7 days."})
+_show(
+    enums.RevenueShareReason,
+    "Why a connection earns revenue share, or does not.",
+    {
+        "ELIGIBLE": "Connected earliest when the account reached 100 jobs, with a share agreed.",
+        "WAITING_FOR_JOBS": "The account has under 100 jobs.",
+        "CONNECTED_TOO_LATE": "Connected after the account had reached 100 jobs.",
+        "ANOTHER_PARTNER_FIRST": "Somebody else was connected earlier when it did.",
+        "NO_SHARE_AGREED": "Nothing else is in the way.",
+        "DISCONNECTED": "Not connected any more.",
+    },
+)
 _show(enums.ContactPurpose, "What a contact's details may be used for.")
 _show(enums.PartnershipKind, "How a partnership began.", {"DIRECT": "Offered by the partner, accepted by the client."})
 _show(enums.PartnershipStatus, "The life of a partnership. EXPIRED from the moment the offer's `expiresAt` has passed.")
@@ -83,6 +102,11 @@ _show(
         "DISABLED": "Switched off by the client. Still connected: revenue share and status credits stay.",
         "DISCONNECTED": "Connection ended by either side. Only a new offer, accepted, connects again.",
     },
+)
+_show(
+    enums.GrantAction,
+    "What the viewer may do with a partner's access to an account.",
+    {"REQUEST": "Ask to be let in again.", "DISCONNECT": "End the connection, through its preview."},
 )
 _show(enums.ProposalKind, "What is asked.")
 _show(

@@ -32,11 +32,12 @@ def _field(  # noqa: PLR0913, PLR0917  what a field is declared with
     arguments: Arguments | None = None,
     defaults: Mapping[str, object] | None = None,
     name: str | None = None,
+    holding: str | None = None,
 ) -> Field:
     """A field that nothing resolves: where it comes from stands in its metadata."""
     metadata: dict[str, object] = {sources.METADATA: source}
     if to is not None:
-        metadata["access"] = sources.Access(frozenset(to), of)
+        metadata["access"] = sources.Access(frozenset(to), of, holding)
     field = strawberry.field(name=name, metadata=metadata, directives=access.directive(to, of), description=description)
     field.arguments = [
         StrawberryArgument(
@@ -73,9 +74,19 @@ def derived(
     return _field(sources.Derived(function, inputs, seat), to, of, doc)
 
 
-def embedded(*, to: list[Role] | None = None, of: Relation = Relation.ANY, doc: str | None = None) -> Field:
-    """An object made of columns of the same row."""
-    return _field(sources.Embedded(), to, of, doc)
+def embedded(
+    name: str | None = None,
+    *,
+    instead: Mapping[str, sources.Source] | None = None,
+    to: list[Role] | None = None,
+    of: Relation = Relation.ANY,
+    doc: str | None = None,
+) -> Field:
+    """An object made of columns of the same row. `name`: the column without which there is none.
+
+    `instead`: where its fields come from here, by name, if not from where its type says.
+    """
+    return _field(sources.Embedded(name, instead or {}), to, of, doc)
 
 
 def documents(name: str, *, doc: str | None = None) -> Field:
@@ -88,9 +99,9 @@ def one(name: str, *, to: list[Role] | None = None, of: Relation = Relation.ANY,
     return _field(sources.One(name), to, of, doc)
 
 
-def inverse(join: str, *, to: list[Role] | None = None, doc: str | None = None) -> Field:
+def inverse(join: str, *, to: list[Role] | None = None, of: Relation = Relation.ANY, doc: str | None = None) -> Field:
     """The one row that names this one, if the seat sees it: `{t}` is it, `{p}` the id of this row."""
-    return _field(sources.Inverse(join), to, description=doc)
+    return _field(sources.Inverse(join), to, of, doc)
 
 
 def either(*, name: str | None = None, doc: str | None = None, **columns: str) -> Field:
@@ -125,9 +136,13 @@ def page(  # noqa: PLR0913  what a connection is declared with
     below: sources.Sql | None = None,
     to: list[Role] | None = None,
     of: Relation = Relation.ANY,
+    holding: str | None = None,
     doc: str | None = None,
 ) -> Field:
-    """A connection. `filters`: argument to its type and condition. `order_by`: the argument's enum and its default."""
+    """A connection. `filters`: argument to its type and condition. `order_by`: the argument's enum and its default.
+
+    `holding`: what must hold of the row above; else null, without an error.
+    """
     arguments = {name: annotation for name, (annotation, _) in (filters or {}).items()}
     if order_by:
         arguments["order_by"] = order_by[0] | None
@@ -139,7 +154,7 @@ def page(  # noqa: PLR0913  what a connection is declared with
         below,
     )
     defaults = {"order_by": order_by[1]} if order_by else {}
-    return _field(source, to, of, doc, {**arguments, **PAGING}, defaults)
+    return _field(source, to, of, doc, {**arguments, **PAGING}, defaults, holding=holding)
 
 
 def root(
@@ -168,6 +183,11 @@ def given(*, doc: str | None = None) -> Field:
 def given_row(*, doc: str | None = None) -> Field:
     """The object that a verb was about, read with today's right."""
     return _field(sources.GivenRow(), description=doc)
+
+
+def given_rows(name: str, *, doc: str | None = None) -> Field:
+    """The objects that have in a column the id that a verb handed over, read with today's right."""
+    return _field(sources.GivenRows(name), description=doc)
 
 
 def verb(  # noqa: PLR0913  what a mutation is declared with
@@ -213,6 +233,7 @@ def table(
         name=model._meta.db_table,
         prefix=prefix or (key.prefix if isinstance(key, OwnIdField) else ""),
         visible=policy.VISIBLE[name],
+        public=policy.PUBLIC.get(name),
         only=only,
         own=own or {},
         on_rows=name == "User",

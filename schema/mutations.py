@@ -16,27 +16,12 @@ from schema.contacts import Contact
 from schema.errors import AcknowledgedPayload, UserError
 from schema.fields import given, given_row, plain, root, verb
 from schema.partnerships import Partnership
-from schema.people import Client, Partner
+from schema.people import BusinessDetailsInput, Client, Partner
 from schema.proposals import Invite, Modification, Proposal
-from schema.scalars import URL, EmailAddress
+from schema.scalars import EmailAddress
 from schema.viewer import OWN_SESSION, Viewer
 
 # ── inputs ──
-
-
-@strawberry.input
-class BusinessDetailsInput:
-    """What is left out stays as it is; null empties it."""
-
-    street: str | None = strawberry.UNSET
-    city: str | None = strawberry.UNSET
-    state: str | None = strawberry.UNSET
-    postal_code: str | None = strawberry.UNSET
-    country: str | None = strawberry.UNSET
-    phone: str | None = strawberry.UNSET
-    fax: str | None = strawberry.UNSET
-    email: EmailAddress | None = strawberry.UNSET
-    website: URL | None = strawberry.UNSET
 
 
 @strawberry.input

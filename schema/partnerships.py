@@ -11,7 +11,7 @@ from models.enums import Relation, Role
 from models.partnership import AssignedContact as AssignedContactRow
 from models.partnership import Partnership as PartnershipRow
 from models.partnership import PartnershipManager as PartnershipManagerRow
-from resolvers import partnerships
+from resolvers import earnings, partnerships
 from resolvers.sources import DEFAULT, Filter
 from schema import names
 from schema.fields import (
@@ -61,10 +61,15 @@ class EndPreview:
         partnerships.ACCOUNTS_LOST, doc="Those that the partner would be disconnected from, as far as the viewer sees."
     )
     contacts_released: int = expression(partnerships.ASSIGNED_CONTACTS, doc="Assigned ones, of both sides.")
-    pending_requests: int = expression(partnerships.PENDING_MODIFICATIONS, doc="What would be cancelled unanswered.")
+    pending_requests: int = expression(partnerships.PENDING_PROPOSALS, doc="What would be cancelled unanswered.")
     ends_partnership: bool = expression(policy.EVERY_ROW, doc="Whether the partnership ends with it.")
     status_credits_lost: int | None = expression(
         partnerships.CONNECTED_ACCOUNTS, to=[Role.ADMIN, Role.PARTNER], doc="One for each connected account."
+    )
+    revenue_share_stops: bool | None = expression(
+        earnings.STOPS_WITH_PARTNERSHIP,
+        to=[Role.ADMIN, Role.PARTNER],
+        doc="Whether a connection that ends has earned until then.",
     )
     confirmation: str = derived(
         law.confirmation,

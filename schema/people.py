@@ -1,20 +1,21 @@
 """Users, and the companies of the portal."""
 
 from datetime import datetime
+from decimal import Decimal
 
 import strawberry
 
-from domain import policy
+from domain import money, policy
 from models import enums
 from models.client import Client as ClientRow
 from models.enums import Relation, Role
 from models.partner import Partner as PartnerRow
 from models.partner import PartnerMember as PartnerMemberRow
 from models.user import User as UserRow
-from resolvers import people
+from resolvers import directory, earnings, people
 from resolvers.sources import DEFAULT, Filter, Order
 from schema import names
-from schema.fields import by_side, column, embedded, expression, lookup, node, one, page, plain
+from schema.fields import by_side, column, derived, embedded, expression, inverse, lookup, node, one, page, plain
 from schema.paging import Node
 from schema.scalars import URL, EmailAddress
 
@@ -56,6 +57,21 @@ class BusinessDetails:
     website: URL | None = column()
 
 
+@strawberry.input
+class BusinessDetailsInput:
+    """What is left out stays as it is; null empties it."""
+
+    street: str | None = strawberry.UNSET
+    city: str | None = strawberry.UNSET
+    state: str | None = strawberry.UNSET
+    postal_code: str | None = strawberry.UNSET
+    country: str | None = strawberry.UNSET
+    phone: str | None = strawberry.UNSET
+    fax: str | None = strawberry.UNSET
+    email: EmailAddress | None = strawberry.UNSET
+    website: URL | None = strawberry.UNSET
+
+
 @plain
 class Licences:
     """How many members a partner company may have, and how many it has (open invites count)."""
@@ -87,6 +103,29 @@ class Partner(Node):
     )
     copy_address: EmailAddress | None = column(
         to=MEMBERS, of=OWN, doc="Copied on every e-mail sent to the contacts of this partner's clients."
+    )
+    status_credits: int | None = expression(
+        earnings.STATUS_CREDITS,
+        to=MEMBERS,
+        of=OWN,
+        doc="Credits for the accounts that this partner is connected to now.",
+    )
+    revenue_share: Decimal | None = derived(
+        money.rate_of,
+        "revenue_share_ppm",
+        to=MEMBERS,
+        of=OWN,
+        doc="Share of each payment, 0 to 1; null where none is agreed.",
+    )
+    commissions: names.CommissionConnection | None = page(
+        "{t}.partner_id = {p}",
+        orders={DEFAULT: Order("{t}.id", descending=True)},
+        to=MEMBERS,
+        of=OWN,
+        doc="Newest first.",
+    )
+    listing: names.DirectoryListing | None = inverse(
+        directory.LISTING, to=MEMBERS, of=OWN, doc="Shown in the public directory of local partners."
     )
     partnerships: names.PartnershipConnection | None = page(
         "{t}.partner_id = {p}",

@@ -88,6 +88,13 @@ class Modification(Proposal):
     )
 
 
+@node(ProposalRow, prefix="request", only="{t}.kind = 'ACCESS_REQUEST'")
+class AccessRequest(Proposal):
+    """The partner asks to be let in again; the account shows it as a banner until approved or denied."""
+
+    grant: names.AccessGrant = one("grant_id")
+
+
 @node(ProposalRow, prefix="invite", only="{t}.kind = 'INVITE'")
 class Invite(Proposal):
     """An e-mailed, single-use, expiring link. The server keeps only a hash of its token."""
@@ -102,5 +109,10 @@ class Invite(Proposal):
 Proposal.__kinds__ = Kinds(  # type: ignore[attr-defined]  # read by the compiler
     table(ProposalRow, prefix="proposal"),
     "kind",
-    {"PARTNERSHIP_OFFER": "PartnershipOffer", "MODIFICATION": "Modification", "INVITE": "Invite"},
+    {
+        "PARTNERSHIP_OFFER": "PartnershipOffer",
+        "MODIFICATION": "Modification",
+        "ACCESS_REQUEST": "AccessRequest",
+        "INVITE": "Invite",
+    },
 )

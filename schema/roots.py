@@ -10,16 +10,20 @@ from strawberry.schema.config import StrawberryConfig
 
 from resolvers.sources import Entities
 from schema import enums as enums  # noqa: PLC0414  describes the words that the types use
-from schema.accounts import AccountsQuery, StaffMember
+from schema.accounts import AccountsMutation, AccountsQuery, StaffMember
 from schema.contacts import ContactsQuery
+from schema.directory import DirectoryMutation, DirectoryQuery
+from schema.earnings import EarningsMutation
 from schema.events import EventsQuery
 from schema.fields import root
+from schema.grants import GrantsMutation
 from schema.mutations import LinksQuery, MainMutation
 from schema.notices import NoticesMutation
+from schema.opening import OpeningMutation
 from schema.paging import Node
 from schema.partnerships import AssignedContact, PartnershipManager, PartnershipsQuery
 from schema.people import PartnerMember, PeopleQuery
-from schema.proposals import Invite, Modification, ModificationItem, PartnershipOffer
+from schema.proposals import AccessRequest, Invite, Modification, ModificationItem, PartnershipOffer
 from schema.scalars import SCALARS
 from schema.subscriptions import Subscription
 from schema.viewer import Seat, ViewerQuery
@@ -27,7 +31,16 @@ from schema.webhooks import WebhooksMutation
 
 
 @strawberry.type(description="What can be read. What the viewer may not see does not exist for them.")
-class Query(ViewerQuery, PeopleQuery, AccountsQuery, PartnershipsQuery, ContactsQuery, EventsQuery, LinksQuery):
+class Query(
+    ViewerQuery,
+    PeopleQuery,
+    AccountsQuery,
+    PartnershipsQuery,
+    ContactsQuery,
+    EventsQuery,
+    DirectoryQuery,
+    LinksQuery,
+):
     """Every root."""
 
     node: Node | None = root(Entities("id"), arguments={"id": ID}, doc="Any object by its id.")
@@ -37,7 +50,16 @@ class Query(ViewerQuery, PeopleQuery, AccountsQuery, PartnershipsQuery, Contacts
 
 
 @strawberry.type(description="What can be done. An `Idempotency-Key` header makes any mutation safe to send again.")
-class Mutation(MainMutation, NoticesMutation, WebhooksMutation):
+class Mutation(
+    MainMutation,
+    NoticesMutation,
+    WebhooksMutation,
+    OpeningMutation,
+    AccountsMutation,
+    GrantsMutation,
+    EarningsMutation,
+    DirectoryMutation,
+):
     """Every verb."""
 
 
@@ -57,6 +79,7 @@ def build() -> strawberry.Schema:
             PartnershipOffer,
             Modification,
             ModificationItem,
+            AccessRequest,
             Invite,
         ],
         config=StrawberryConfig(scalar_map=SCALARS),

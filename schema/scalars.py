@@ -1,6 +1,7 @@
 """Scalars of our own. Whether an address or a URL is a good one is the law's to say, as a user error with its field."""
 
 import datetime as dt
+import re
 from decimal import Decimal as PythonDecimal
 from typing import NewType
 
@@ -8,12 +9,14 @@ import strawberry
 from graphql import GraphQLError
 from strawberry.types.scalar import ScalarDefinition
 
+from domain import money
 from models.enums import ErrorCode
 from resolvers import events
 
 Cursor = NewType("Cursor", str)
 EmailAddress = NewType("EmailAddress", str)
 URL = NewType("URL", str)
+_DECIMAL = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 
 
 def _bad(message: str) -> GraphQLError:
@@ -43,6 +46,14 @@ def _time(value: object) -> dt.datetime:
     return moment.astimezone(dt.UTC)
 
 
+def _decimal(value: object) -> PythonDecimal:
+    # A number of JSON or of the document would have gone through binary floating point on its way, here or before.
+    given = _text(value)
+    if not _DECIMAL.fullmatch(given) or sum(map(str.isdigit, given)) > money.MOST_DIGITS:
+        raise _bad(f'A decimal of at most {money.MOST_DIGITS} digits is expected, as a string: "12.50".')
+    return PythonDecimal(given)
+
+
 def _position(value: object) -> int:
     try:
         return events.position(_text(value))
@@ -56,7 +67,7 @@ SCALARS: dict[object, ScalarDefinition] = {
     ),
     dt.date: strawberry.scalar(name="Date", parse_value=_date, description="A day: `2026-11-21`."),
     PythonDecimal: strawberry.scalar(
-        name="Decimal", parse_value=PythonDecimal, description="An exact decimal, as a string."
+        name="Decimal", parse_value=_decimal, description='An exact decimal, as a string: `"12.50"`.'
     ),
     EmailAddress: strawberry.scalar(
         name="EmailAddress", parse_value=_text, description="An e-mail address (RFC 5321), in lower case."

@@ -2,6 +2,7 @@
 
 import strawberry
 
+from domain import policy
 from models.account import Account
 from models.enums import Role
 from models.partnership import Partnership
@@ -29,7 +30,7 @@ class Subscription:
         doc="Every event of one partnership: offers, modifications, access, end.",
     )
     account_events: Event = feed(
-        Feed("account_id", "account_id", table(Account)),
+        Feed("account_id", "account_id", table(Account), policy.OPENED),
         to=[Role.ADMIN, Role.PARTNER, Role.CLIENT],
-        doc="Every event of one account: who got access, who lost it.",
+        doc="Every event of one account: who got access, who lost it. A partner's ends with its access.",
     )

@@ -4,6 +4,7 @@ from datetime import datetime
 
 import strawberry
 
+from domain import policy
 from models import enums
 from models.enums import Role
 from models.seat import Seat as SeatRow
@@ -21,6 +22,18 @@ OWN_SESSION = Own("{t}.id = :session")
 
 PartnershipOrder = strawberry.enum(
     viewer.PartnershipOrder, description="What the tiles of the home page are sorted by: CHANGED, latest first."
+)
+
+
+AccountOrder = strawberry.enum(
+    viewer.AccountOrder,
+    description="What the navigation bar is sorted by. LAST_OPENED: for a partner by when it has opened them, latest "
+    "first; for an account's staff by the last job, for the vendor by their age, newest first.",
+)
+AccessGrantOrder = strawberry.enum(
+    viewer.AccessGrantOrder,
+    description="What the client list is sorted by. LAST_OPENED: latest first, those never opened by when they were "
+    "connected. EXPIRES: soonest first, those that do not expire by time last.",
 )
 
 
@@ -54,6 +67,9 @@ class Session:
 class ActionCounts:
     """What waits for the viewer."""
 
+    access_requests: int = expression(
+        viewer.ACCESS_REQUESTS, doc="Partners that ask to be let into accounts that the viewer owns."
+    )
     pending_modifications: int = expression(viewer.PENDING_MODIFICATIONS, doc="The other sides', unanswered.")
 
 
@@ -69,7 +85,35 @@ class Viewer:
     )
     sessions: list[Session] = many("{t}.user_id = :user", order=Order("{t}.id", descending=True), doc="Latest first.")
     accounts: names.AccountConnection = page(
-        filters={"search": SEARCH_NAME}, orders=BY_NAME, doc="The navigation bar: the accounts that the seat sees."
+        filters={"search": SEARCH_NAME},
+        orders={
+            **BY_NAME,
+            "NAME": BY_NAME[DEFAULT],
+            "LAST_OPENED": Order(viewer.OPENED_LAST, descending=True, kind="time"),
+        },
+        order_by=(AccountOrder, viewer.AccountOrder.NAME),
+        doc="The navigation bar: the accounts that the seat sees.",
+    )
+    access_grants: names.AccessGrantConnection | None = page(
+        where="{t}.status <> 'DISCONNECTED'",
+        filters={
+            "search": (str | None, Filter(viewer.SEARCH_GRANTS, people.search_pattern)),
+            "status": (
+                list[enums.AccessStatus] | None,
+                Filter(f"{policy.GRANT_STATUS} {{within}}:value{{end_within}}"),
+            ),
+            "usage": (enums.UsageStatus | None, Filter(f"{viewer.USAGE_OF_GRANT} = :value")),
+        },
+        orders={
+            DEFAULT: viewer.GRANT_OPENED_LAST,
+            "NAME": Order("{t}.account_key"),
+            "LAST_OPENED": viewer.GRANT_OPENED_LAST,
+            "EXPIRES": Order("{t}.until_at", kind="time"),
+        },
+        order_by=(AccessGrantOrder, viewer.AccessGrantOrder.LAST_OPENED),
+        to=[Role.PARTNER],
+        doc="A partner's client list: every account that it is connected to, with its access. `search`: the names of "
+        "account and client.",
     )
     inbox: names.ProposalConnection = page(
         where=proposals.WAITING,

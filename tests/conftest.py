@@ -1,33 +1,87 @@
 """Databases to test with. TEST_DATABASE=sqlite (the default) or postgres chooses the dialect of a run."""
 
+import gc
 import os
 import secrets
 import shutil
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
+from pwdlib import PasswordHash
+from pwdlib.hashers.argon2 import Argon2Hasher
 from tortoise.context import TortoiseContext
 from tortoise.transactions import in_transaction
 
 import models
 import settings
 from domain import clock as the_clock
+from domain import passwords
 from models import database as databases
 from models.sql import Dialect
+from server import YOUNG_OBJECTS
 from tests.reachable import postgres_url
 
 MOMENT = datetime(2026, 11, 21, 20, 46, tzinfo=UTC)
-EVERY_TABLE = ", ".join(table._meta.db_table for table in models.TABLES)
+EVERY_TABLE = [table._meta.db_table for table in models.TABLES]
+# Scripts that delete every row. Rows of two tables point at each other.
+SWEPT = {
+    # One statement, after which references are checked. `truncate` makes all files anew, however few rows there are.
+    Dialect.POSTGRES: f"with {', '.join(f'_{each} as (delete from {each})' for each in EVERY_TABLE)} select",
+    Dialect.SQLITE: f"pragma foreign_keys = off; delete from {'; delete from '.join(EVERY_TABLE)};"
+    " pragma foreign_keys = on",
+}
 
 
 class _UndoError(Exception):
     """Ends a test's transaction."""
+
+
+# ── what is run ──
+
+_left_out = pytest.StashKey[int]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--only-what-asks-a-database",
+        action="store_true",
+        help="leave out the tests that have the same result on every database, as another run has them",
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out, where that is asked, the tests that ask no database: nothing that they are given knows the dialect."""
+    if config.getoption("--only-what-asks-a-database"):
+        asking: list[pytest.Item] = []
+        left_out: list[pytest.Item] = []
+        for item in items:
+            (asking if "dialect" in getattr(item, "fixturenames", ["dialect"]) else left_out).append(item)
+        config.stash[_left_out] = len(left_out)
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = asking
+
+
+def pytest_collection_finish() -> None:
+    """Keep the collector from what stays, as the server does: modules, schema and the tests themselves."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(YOUNG_OBJECTS)
+
+
+def pytest_report_collectionfinish(config: pytest.Config) -> str:
+    if _left_out not in config.stash:
+        return ""
+    return f"left to the run on another database: {config.stash[_left_out]} tests that ask none"
+
+
+# ── surroundings ──
 
 
 @pytest.fixture(scope="session")
@@ -59,6 +113,13 @@ def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 @pytest.fixture
+def quick_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hash with less work than the product does, for tests in which a password is only something that people give."""
+    least = Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1)
+    monkeypatch.setattr(passwords, "_argon2id", PasswordHash((least,)))
+
+
+@pytest.fixture
 def clock() -> Iterator[ModuleType]:
     """Stop the clock at MOMENT; the test moves it by `clock.advance(...)`."""
     with the_clock.frozen_at(MOMENT):
@@ -67,17 +128,26 @@ def clock() -> Iterator[ModuleType]:
 
 # ── databases ──
 
+Copied = Callable[[], AbstractAsyncContextManager[str]]
+
 
 @pytest.fixture(scope="session")
-async def template(dialect: Dialect, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
-    """Migrate an empty database, once. Its URL; nothing is to be committed there."""
+async def copied(dialect: Dialect, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Copied]:
+    """Migrate an empty database, once, and make others like it: `async with copied() as url`."""
     if dialect is Dialect.SQLITE:
-        url = f"sqlite://{tmp_path_factory.mktemp('template') / 'template.sqlite3'}"
-        await databases.migrate(url)
-        yield url
+        file = tmp_path_factory.mktemp("migrated") / "migrated.sqlite3"
+        await databases.migrate(f"sqlite://{file}?synchronous=OFF")
+        yield partial(_new_sqlite, file)
         return
     async with new_postgres() as url:
         await databases.migrate(url)
+        yield partial(new_postgres, like=urlsplit(url).path[1:])
+
+
+@pytest.fixture(scope="session")
+async def template(copied: Copied) -> AsyncIterator[str]:
+    """Make a migrated database in which nobody leaves a row. Its URL."""
+    async with copied() as url:
         yield url
 
 
@@ -97,17 +167,14 @@ async def database(_opened_template: TortoiseContext) -> AsyncIterator[None]:
 
 
 @pytest.fixture
-async def committed(dialect: Dialect, template: str, tmp_path: Path) -> AsyncIterator[str]:
+async def committed(dialect: Dialect, template: str, copied: Copied) -> AsyncIterator[str]:
     """Open an empty database in which the test really commits, for tests with connections of their own. Its URL."""
-    url = template
-    if dialect is Dialect.SQLITE:
-        file = tmp_path / "committed.sqlite3"
-        shutil.copyfile(urlsplit(template).path, file)
-        url = f"sqlite://{file}?synchronous=OFF"
-    async with databases.connected(url) as context:
+    async with AsyncExitStack() as stack:
+        url = template if dialect is Dialect.POSTGRES else await stack.enter_async_context(copied())
+        context = await stack.enter_async_context(databases.connected(url))
         yield url
         if dialect is Dialect.POSTGRES:
-            await context.db().execute_script(f"truncate {EVERY_TABLE}")
+            await context.db().execute_script(SWEPT[dialect])
 
 
 @pytest.fixture
@@ -121,11 +188,25 @@ async def blank(dialect: Dialect, tmp_path: Path) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def new_postgres() -> AsyncIterator[str]:
-    """Make a database on the PostgreSQL server, and drop it afterwards whoever is still connected."""
-    name = f"cs_test_{secrets.token_hex(6)}"
-    await _on_server(f"create database {name} template template0 encoding 'UTF8'")
+async def _new_sqlite(like: Path) -> AsyncIterator[str]:
+    file = like.with_name(f"{secrets.token_hex(6)}.sqlite3")
+    shutil.copyfile(like, file)
     try:
+        yield f"sqlite://{file}?synchronous=OFF"
+    finally:
+        file.unlink()
+
+
+@asynccontextmanager
+async def new_postgres(like: str = "template0") -> AsyncIterator[str]:
+    """Make a database on the PostgreSQL server, and drop it afterwards whoever is still connected.
+
+    Nobody pulls the plug of a test: what is committed there need not be on the disk.
+    """
+    name = f"cs_test_{secrets.token_hex(6)}"
+    await _on_server(f"create database {name} template {like} encoding 'UTF8'")
+    try:
+        await _on_server(f"alter database {name} set synchronous_commit = off")
         yield urlsplit(postgres_url())._replace(path=f"/{name}").geturl()
     finally:
         await _on_server(f"drop database {name} with (force)")

@@ -14,7 +14,7 @@ from typing import TypeVar
 from tortoise import Model
 
 import models
-from domain import clock, seats, vault
+from domain import clock, connections, seats, vault
 from models import base
 from models.enums import (
     AccountStatus,
@@ -32,6 +32,7 @@ from models.proposal import new_proposal_id
 
 SESSION_LASTS = timedelta(days=14)
 OFFER_LASTS = timedelta(days=30)
+REQUEST_LASTS = timedelta(days=14)
 
 EVERYBODY = frozenset({Role.PUBLIC, Role.USER})
 MEMBER_ROLES = {
@@ -75,7 +76,10 @@ async def client(name: str = "Harbour Foods", **columns: object) -> models.Clien
     )
 
 
-async def account(of: models.Client, name: str = "Main shop", **columns: object) -> models.Account:
+async def account(
+    of: models.Client, name: str = "Main shop", jobs_created: int = 0, **columns: object
+) -> models.Account:
+    """Write an account; the clock of access has started where it has created 100 jobs."""
     return await _written(
         models.Account,
         {
@@ -84,6 +88,8 @@ async def account(of: models.Client, name: str = "Main shop", **columns: object)
             "name_key": base.text_key(name),
             "status": AccountStatus.ACTIVE,
             "created_at": clock.now(),
+            "jobs_created": jobs_created,
+            "activated_at": clock.now() if jobs_created >= 100 else None,
         },
         columns,
     )
@@ -294,7 +300,40 @@ async def grant(of: models.Partnership, on: models.Account, **columns: object) -
     """Connect a partnership's partner to an account."""
     return await _written(
         models.AccessGrant,
-        {"partnership": of, "partner_id": of.partner_id, "account": on, "connected_at": clock.now()},
+        {
+            "partnership": of,
+            "partner_id": of.partner_id,
+            "account": on,
+            "account_key": on.name_key,
+            "connected_at": clock.now(),
+            "enabled_at": columns.get("connected_at", clock.now()),
+            "used_at": columns.get("last_opened_at") or columns.get("connected_at", clock.now()),
+            "until_at": columns.get("expires_at") or connections.NEVER,
+        },
+        columns,
+    )
+
+
+async def request(of: models.Partnership, on: models.AccessGrant, **columns: object) -> models.Proposal:
+    """Write a partner's request to be let into an account again."""
+    kind = ProposalKind.ACCESS_REQUEST
+    return await _written(
+        models.Proposal,
+        {
+            "id": new_proposal_id(kind),
+            "kind": kind,
+            "status": ProposalStatus.PENDING,
+            "message": "Let us in.",
+            "proposed_by_side": Side.PARTNER,
+            "from_partner_id": of.partner_id,
+            "to_client_id": of.client_id,
+            "partnership": of,
+            "account_id": on.account_id,
+            "grant": on,
+            "proposed_at": clock.now(),
+            "expires_at": clock.now() + REQUEST_LASTS,
+            "created_at": clock.now(),
+        },
         columns,
     )
 

@@ -1,9 +1,10 @@
 """Answers, and how they are put on the wire."""
 
+from http import HTTPStatus
 from typing import NamedTuple
 
 import orjson
-from starlette.types import Send
+from starlette.types import Scope, Send
 
 from web.guard import Field, Refused
 
@@ -56,3 +57,13 @@ async def send(send: Send, reply: Reply, *more: Field) -> None:
     length = (b"content-length", b"%d" % len(body))
     await send({"type": "http.response.start", "status": status, "headers": [length, *headers, *more]})
     await send({"type": "http.response.body", "body": body})
+
+
+def sent_at_once(scope: Scope, reply: Reply, *more: Field) -> bool:
+    """Send a reply through the wire, if that can and the reply is an ordinary one; whether it did."""
+    status, body, headers = reply
+    wire = scope.get("wire")
+    if wire is None or status != HTTPStatus.OK:
+        return False
+    done: bool = wire.answered(scope, ((b"content-length", b"%d" % len(body)), *headers, *more), body)
+    return done

@@ -2,8 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Generator, Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable
 from functools import lru_cache
 from types import NoneType
 from urllib.parse import parse_qsl
@@ -50,7 +49,8 @@ async def requested(scope: Scope, headers: Headers, receive: Receive) -> GraphQL
         raise Refused(405, "INVALID", "GraphQL is spoken by POST, or by GET for queries.", _ALLOWED)
     if not _is_json(headers.get(b"content-type", b"")) or b"content-encoding" in headers:
         raise Refused(415, "INVALID", "Send the request as application/json in UTF-8, not compressed.")
-    return request_of(json_object("body", await body(headers, receive)), read_only=False)
+    text = at_hand(scope)
+    return request_of(json_object("body", await body(headers, receive) if text is None else text), read_only=False)
 
 
 def _queried(query_string: bytes) -> GraphQLRequest:
@@ -71,30 +71,20 @@ async def body(headers: Headers, receive: Receive, *, limit: int = BODY_LIMIT) -
     announced = headers.get(b"content-length")
     if announced is not None and int(announced) > limit:
         raise _too_large(limit)
-    received = _received(receive, limit).__await__()
-    try:
-        waits_for = next(received)
-    except StopIteration as whole:
-        # It came with the head, as nearly every body does: no need to set a timer, which costs more than to read it.
-        read: bytes = whole.value
-        return read
     try:
         async with asyncio.timeout(BODY_SECONDS):
-            return await _Rest(waits_for, received)
+            return await _received(receive, limit)
     except TimeoutError:
         raise Refused(408, "INVALID", "The body did not arrive in time.", _CLOSE) from None
 
 
-@dataclass(frozen=True, slots=True)
-class _Rest:
-    """What is left of something awaited that was begun already, and waits."""
-
-    waits_for: object
-    steps: Generator[object, object, bytes]
-
-    def __await__(self) -> Generator[object, object, bytes]:
-        yield self.waits_for
-        return (yield from self.steps)
+def at_hand(scope: Scope) -> bytes | None:
+    """Return the body if it has come whole, without a timer and without waiting, which cost more than to read it."""
+    wire = scope.get("wire")
+    came: bytes | None = None if wire is None else wire.received(scope)
+    if came is not None and len(came) > BODY_LIMIT:
+        raise _too_large(BODY_LIMIT)
+    return came
 
 
 async def _received(receive: Receive, limit: int) -> bytes:

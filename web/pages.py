@@ -76,6 +76,12 @@ INVITES: Final[Mapping[InviteKind, Words]] = {
         yes="Take the account over",
         welcome="The account is yours now.",
     ),
+    InviteKind.STAFF: Words(
+        heading="{sender} invites you to work in an account of {recipient}",
+        meaning="You would be on its staff, as it says below, and see what is in it for as long as you are.",
+        yes="Join the staff",
+        welcome="You are on the account's staff now.",
+    ),
     InviteKind.PARTNERSHIP: Words(
         heading="{sender} offers you a partnership",
         meaning=(

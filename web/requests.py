@@ -47,7 +47,8 @@ class Requests:
             except Exception as raised:  # noqa: BLE001  nothing above this can answer
                 fault, reply = raised, _masked(scope)
             if isinstance(reply, answers.Reply):
-                await answers.send(send, reply, _NOSNIFF, named)
+                if not answers.sent_at_once(scope, reply, _NOSNIFF, named):
+                    await answers.send(send, reply, _NOSNIFF, named)
             else:
                 await reply.serve(receive, send, _NOSNIFF, named)
             status = reply.status

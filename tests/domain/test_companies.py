@@ -1,6 +1,7 @@
 """Partner and client companies: created by the vendor, described by themselves (mission 3.1, 4.8, 5.4)."""
 
 from datetime import timedelta
+from decimal import Decimal
 from types import ModuleType
 from typing import Any
 
@@ -320,3 +321,31 @@ class TestUpdate:
             await partners.update(by=vendor, partner_id=partner.id, copy_address="nobody")
         async with refused(UserErrorCode.INVALID, "details", "email"):
             await clients.update(by=vendor, client_id=client.id, details={"email": "nobody"})
+
+
+@pytest.mark.usefixtures("database", "clock")
+class TestRevenueShare:
+    async def test_1_10_the_vendor_sets_it_and_the_partner_alone_is_told(self) -> None:
+        partner, vendor = await given.partner(), await given.admin()
+        await given.partnership(partner, await given.client())
+        for rate in (Decimal("0.15"), Decimal("0.150"), None):
+            await partners.set_revenue_share(by=vendor, partner_id=partner.id, rate=rate)
+        assert (await models.Partner.get(id=partner.id)).revenue_share_ppm is None
+        events = await models.Event.filter(topic="partner.revenue_share_set").order_by("version")
+        assert [(event.partner_id, event.client_id, event.visible_to, event.changes) for event in events] == [
+            (partner.id, None, Audience.PARTNER, [{"field": "rate", "before": None, "after": "0.15"}]),
+            (partner.id, None, Audience.PARTNER, [{"field": "rate", "before": "0.15", "after": None}]),
+        ]
+        assert await models.Event.all().count() == 2
+
+    async def test_1_10_a_partner_says_nothing_of_it(self) -> None:
+        partner = await given.partner()
+        paula = await given.member(partner, PartnerMemberRole.ADMIN)
+        async with refused(UserErrorCode.FORBIDDEN):
+            await partners.set_revenue_share(by=paula, partner_id=partner.id, rate=Decimal("0.9"))
+
+    @pytest.mark.parametrize("rate", ["-0.1", "1.1", "0.0000001"])
+    async def test_what_is_no_share_is_invalid(self, rate: str) -> None:
+        partner, vendor = await given.partner(), await given.admin()
+        async with refused(UserErrorCode.INVALID, "rate"):
+            await partners.set_revenue_share(by=vendor, partner_id=partner.id, rate=Decimal(rate))

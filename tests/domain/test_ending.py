@@ -224,6 +224,15 @@ class TestConfirmation:
                 await end(t, t.admin, confirmation=stale)
         await end(t, t.admin, confirmation=seen[5])
 
+    async def test_1_10_it_goes_stale_when_a_connection_begins_to_earn(self) -> None:
+        t = await together()
+        before = await preview(t.partnership.id)
+        await models.AccessGrant.filter(id=t.grant.id).update(is_earliest=True)
+        assert await preview(t.partnership.id) == before
+        await models.Partner.filter(id=t.partner.id).update(revenue_share_ppm=1)
+        async with refused(UserErrorCode.STALE_CONFIRMATION, "confirmation"):
+            await end(t, t.admin, confirmation=before)
+
     async def test_it_is_of_one_partnership_alone(self) -> None:
         one, other = await together(), await together("Southwind")
         async with refused(UserErrorCode.STALE_CONFIRMATION, "confirmation"):
@@ -243,7 +252,7 @@ class TestConfirmation:
         )
         [row] = await connection.execute_query_dict(statement, values)
         lent = sorted([each.id for each in await models.AssignedContact.all()])
-        assert row["c"] == f"{t.partnership.id}.1.{t.grant.id}.{','.join(lent)}."
+        assert row["c"] == f"{t.partnership.id}.1.{t.grant.id}..{','.join(lent)}."
 
 
 @pytest.mark.usefixtures("database", "clock")

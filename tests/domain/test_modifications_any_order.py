@@ -1,43 +1,29 @@
-"""Two sides draft, submit, answer, end and begin anew in any order, beside a plain model (`plain.py`).
+"""Two sides draft, submit, answer, end and begin anew in any order, beside a plain model (`plain.py`)."""
 
-PROMISES_RUNS says how many runs of 30 steps: 25 by default, the same each time; `make promises` does 2,000 others.
-"""
-
-import asyncio
-import os
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from typing import Any, Final, TypeVar
+from typing import Final
 
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
-    RuleBasedStateMachine,
     initialize,
     invariant,
     precondition,
     rule,
-    run_state_machine_as_test,
 )
-from tortoise import Model
-from tortoise.connection import get_connection
-from tortoise.transactions import in_transaction
 
 import models
-from domain import changes, clock, modifications, partnerships, policy, proposals
+from domain import clock, modifications, partnerships, policy, proposals
 from domain.errors import Refusal
 from domain.seats import Seat
-from models import database, sql
 from models.enums import Side
 from resolvers import partnerships as tiles
 from tests import given
-from tests.conftest import MOMENT
-from tests.domain import plain
+from tests.domain import any_order, plain
+from tests.domain.any_order import MOSTLY
 from tests.domain.test_ending import preview
 from tests.domain.together import Together, together
 
-RUNS: Final = int(os.environ.get("PROMISES_RUNS", "25"))
-STEPS: Final = 30
 WHO: Final = st.sampled_from(list(plain.SIDE))
 SOME: Final = st.frozensets(st.sampled_from(plain.CONTACTS), max_size=2)
 TITLE: Final = st.sampled_from([None, "Shop care", "Full care", "Half care"])
@@ -50,44 +36,16 @@ WANTED: Final = st.builds(
 )
 # What a caller sends: mostly none, else the one that it reads, else an old one.
 VERSION: Final = st.sampled_from(["none"] * 6 + ["read", "read", "old"])
-MOSTLY: Final = st.sampled_from([True] * 6 + [False])
 SELDOM: Final = st.sampled_from([False] * 6 + [True])
 
 
-ROW = TypeVar("ROW", bound=Model)
-
-
-class _Undo(Exception):  # noqa: N818  ends a run's transaction
-    pass
-
-
-class AnyOrder(RuleBasedStateMachine):
-    """One run: everything in one transaction that is undone, at a clock of its own."""
-
-    runner: asyncio.Runner
+class ModificationsInAnyOrder(any_order.AnyOrder):
+    """One run."""
 
     def __init__(self) -> None:
         super().__init__()
         self.world = plain.World()
-        self.time = clock.frozen_at(MOMENT)
-        self.time.__enter__()
         self.ids: dict[int, str] = {}  # of each modification of the model
-        self.run(self._open())
-
-    async def _open(self) -> None:
-        self.transaction = in_transaction()
-        await self.transaction.__aenter__()
-
-    def run(self, awaitable: Awaitable[object]) -> object:
-        async def awaited() -> object:
-            return await awaitable
-
-        return self.runner.run(awaited())
-
-    def teardown(self) -> None:
-        """Undo the run."""
-        self.run(self.transaction.__aexit__(_Undo, _Undo(), None))
-        self.time.__exit__(None, None, None)
 
     @initialize()
     def begin(self) -> None:
@@ -100,9 +58,6 @@ class AnyOrder(RuleBasedStateMachine):
         self.partnership_ids = [self.t.partnership.id]
         self.names = {getattr(self.t, name).id: name for name in plain.CONTACTS} | {self.second.id: "second"}
         self.row_ids = {name: row_id for row_id, name in self.names.items()}
-
-    def rows(self, model: type[ROW], **where: object) -> list[ROW]:
-        return self.runner.run(_found(model, where))
 
     # ── steps ──
 
@@ -322,19 +277,19 @@ class AnyOrder(RuleBasedStateMachine):
 
     async def _seen(self, side: str, by: Seat) -> object:
         hidden = "hidden_by_partner" if side == plain.PARTNER else "hidden_by_client"
-        homes = await _rows(
+        homes = await any_order.read(
             f"select id, title, {tiles.LABEL} as label, {{t}}.{hidden} as hidden from partnership {{t}}"
             f" where {policy.VISIBLE['Partnership'][Side(side)]} order by {{t}}.created_at, {{t}}.id",
             by,
         )
         assert [row["id"] for row in homes] == self.partnership_ids
-        lent = await _rows(
+        lent = await any_order.read(
             f"select contact_id, {tiles.CONTACT_LABEL[Side(side)]} as label from assigned_contact {{t}}"
             f" where {{t}}.partnership_id = :of and {policy.VISIBLE['AssignedContact'][Side(side)]}",
             by,
             of=self.partnership_ids[-1],
         )
-        asked = await _rows(
+        asked = await any_order.read(
             f"select {{t}}.id, {policy.PROPOSAL_STATUS} as status, {{t}}.version, i.kind, i.contact_id, i.account_id,"
             " i.field, i.before, i.after, i.accepted from proposal {t} left join proposal_item i"
             " on i.proposal_id = {t}.id where {t}.partnership_id = :of and {t}.kind = 'MODIFICATION'"
@@ -362,33 +317,5 @@ class AnyOrder(RuleBasedStateMachine):
         )
 
 
-async def _found(model: type[ROW], where: dict[str, object]) -> list[ROW]:
-    return await model.filter(**where)
-
-
-async def _rows(template: str, by: Seat, **values: object) -> list[dict[str, Any]]:
-    connection = get_connection("default")
-    of_seat = {"partner": by.partner_id, "client": by.client_id, "user": by.user_id, "now": clock.now()}
-    statement, bound = sql.bind(template, {**of_seat, **values}, changes.dialect(connection), t="t0")
-    return await connection.execute_query_dict(statement, bound)
-
-
 def test_4_2_two_sides_in_any_order_see_what_a_plain_model_says(template: str) -> None:
-    with asyncio.Runner() as runner:
-        AnyOrder.runner = runner
-        opened = database.connected(template)
-        runner.run(opened.__aenter__())
-        try:
-            run_state_machine_as_test(
-                AnyOrder,
-                settings=settings(
-                    max_examples=RUNS,
-                    stateful_step_count=STEPS,
-                    deadline=None,
-                    database=None,
-                    derandomize=RUNS == 25,
-                    suppress_health_check=list(HealthCheck),
-                ),
-            )
-        finally:
-            runner.run(opened.__aexit__(None, None, None))
+    any_order.hold(ModificationsInAnyOrder, template)

@@ -5,6 +5,8 @@ import pytest
 
 from domain import moves, policy
 from models.enums import (
+    AccessStatus,
+    GrantAction,
     PartnershipAction,
     PartnershipStatus,
     ProposalAction,
@@ -37,6 +39,13 @@ MODIFICATION withdraw PENDING -> WITHDRAWN ASKING MODIFICATION_WITHDRAW partners
 MODIFICATION remind PENDING -> PENDING ASKING MODIFICATION_REMIND partnership.modification.reminded REMIND
 MODIFICATION expire PENDING -> EXPIRED TIME - partnership.modification.expired -
 MODIFICATION cancel DRAFT|PENDING -> CANCELLED CAUSE - - -
+ACCESS_REQUEST    request  -       -> PENDING   ASKING GRANT_REQUEST     grant.requested         -
+ACCESS_REQUEST    accept   PENDING -> ACCEPTED  ASKED  REQUEST_ACCEPT    grant.enabled           ACCEPT
+ACCESS_REQUEST    decline  PENDING -> DECLINED  ASKED  REQUEST_DECLINE   grant.request.declined  DECLINE
+ACCESS_REQUEST    withdraw PENDING -> WITHDRAWN ASKING REQUEST_WITHDRAW  grant.request.withdrawn WITHDRAW
+ACCESS_REQUEST    remind   PENDING -> PENDING   ASKING REQUEST_REMIND    grant.request.reminded  REMIND
+ACCESS_REQUEST    expire   PENDING -> EXPIRED   TIME   -                 grant.request.expired   -
+ACCESS_REQUEST    cancel   PENDING -> CANCELLED CAUSE  -                 -                       -
 INVITE            send     -       -> PENDING   ASKING -                 invite.sent           -
 INVITE            accept   PENDING -> ACCEPTED  HOLDER INVITE_ACCEPT     invite.accepted       -
 INVITE            decline  PENDING -> DECLINED  HOLDER INVITE_DECLINE    invite.declined       -
@@ -59,15 +68,26 @@ hide     DECLINED  -> DECLINED  SIDE    PARTNERSHIP_HIDE   partnership.hidden HI
 hide     WITHDRAWN -> WITHDRAWN SIDE    PARTNERSHIP_HIDE   partnership.hidden HIDE
 hide     EXPIRED   -> EXPIRED   SIDE    PARTNERSHIP_HIDE   partnership.hidden HIDE
 """
+GRANT = """
+connect    -                        -> ENABLED      CAUSE   -                grant.connected    -
+open       ENABLED                  -> ENABLED      PARTNER ACCOUNT_OPEN     grant.opened       OPEN
+request    EXPIRED                  -> EXPIRED      PARTNER GRANT_REQUEST    grant.requested    REQUEST
+request    DISABLED                 -> DISABLED     PARTNER GRANT_REQUEST    grant.requested    REQUEST
+enable     DISABLED|EXPIRED         -> ENABLED      OWNER   GRANT_ENABLE     grant.enabled      ENABLE
+disable    ENABLED|EXPIRED          -> DISABLED     OWNER   GRANT_DISABLE    grant.disabled     DISABLE
+disconnect DISABLED|ENABLED|EXPIRED -> DISCONNECTED EITHER  GRANT_DISCONNECT grant.disconnected DISCONNECT
+expire     ENABLED                  -> EXPIRED      TIME    -                grant.expired      -
+"""
 
 
-EVERY: list[moves.ProposalMove | moves.PartnershipMove] = [
+EVERY: list[moves.ProposalMove | moves.PartnershipMove | moves.GrantMove] = [
     *itertools.chain.from_iterable(moves.PROPOSAL.values()),
     *moves.PARTNERSHIP,
+    *moves.GRANT,
 ]
 
 
-def written(row: moves.ProposalMove | moves.PartnershipMove) -> list[str]:
+def written(row: moves.ProposalMove | moves.PartnershipMove | moves.GrantMove) -> list[str]:
     sources = "|".join(sorted(row.sources)) or "-"
     rest = [row.party.name, row.permission or "-", row.topic or "-", row.action or "-"]
     return [row.verb, sources, "->", row.target, *rest]
@@ -83,6 +103,14 @@ def test_the_moves_of_proposals_are_those_of_the_law() -> None:
 
 def test_the_moves_of_partnerships_are_those_of_the_law() -> None:
     assert [written(row) for row in moves.PARTNERSHIP] == lines(PARTNERSHIP)
+
+
+def test_the_moves_of_access_are_those_of_the_law() -> None:
+    assert [written(row) for row in moves.GRANT] == lines(GRANT)
+
+
+def test_1_5_a_connection_that_ended_is_never_moved_again() -> None:
+    assert {source for row in moves.GRANT for source in row.sources} == set(AccessStatus) - {AccessStatus.DISCONNECTED}
 
 
 def test_every_final_status_is_final() -> None:
@@ -108,7 +136,19 @@ def test_every_move_announces_a_topic_that_is_described_and_routed() -> None:
 def test_5_1_access_and_security_cannot_be_muted() -> None:
     assert {name for name, topic in moves.TOPICS.items() if not topic.mutable} == {
         "grant.connected",
+        "grant.opened",
+        "grant.requested",
+        "grant.request.declined",
+        "grant.request.withdrawn",
+        "grant.request.reminded",
+        "grant.request.expired",
+        "grant.enabled",
+        "grant.disabled",
+        "grant.expiring",
+        "grant.expired",
         "grant.disconnected",
+        "account.owner_changed",
+        "account.cancelled",
         "partnership.ended",
         "admin.created",
         "session.started",
@@ -142,6 +182,19 @@ def test_5_1a_only_a_pending_one_expires_from_its_second_on(
     assert moves.proposal_status(status, NOON + waits, NOON) is expected
 
 
+@pytest.mark.parametrize("status", AccessStatus)
+@pytest.mark.parametrize(("lasts", "is_over"), [(timedelta(microseconds=1), False), (timedelta(0), True)])
+def test_5_1a_only_enabled_access_expires_from_its_second_on(
+    status: AccessStatus, lasts: timedelta, *, is_over: bool
+) -> None:
+    expected = AccessStatus.EXPIRED if is_over and status is AccessStatus.ENABLED else status
+    assert moves.grant_status(status, NOON + lasts, NOON) is expected
+
+
+def test_access_without_an_end_does_not_expire() -> None:
+    assert moves.grant_status(AccessStatus.ENABLED, None, NOON) is AccessStatus.ENABLED
+
+
 def test_a_draft_without_a_time_does_not_expire() -> None:
     assert moves.proposal_status(ProposalStatus.DRAFT, None, NOON) is ProposalStatus.DRAFT
 
@@ -157,24 +210,28 @@ SEATS = [
 SIDES = [(False, False), (True, False), (False, True)]
 
 
+ASKING = [ProposalAction.WITHDRAW, ProposalAction.REMIND]
+ANSWERING = [ProposalAction.ACCEPT, ProposalAction.DECLINE]
+EITHER_SIDE = {Role.PARTNER, Role.CLIENT}
+# Of what waits: who of the side that asks, and of the side that is asked, may do what.
+BUTTONS: dict[ProposalKind, list[tuple[set[Role], list[ProposalAction]]]] = {
+    ProposalKind.PARTNERSHIP_OFFER: [({Role.PARTNER}, ASKING), ({Role.ACCOUNT_OWNER}, ANSWERING)],
+    ProposalKind.MODIFICATION: [(EITHER_SIDE, ASKING), (EITHER_SIDE, [*ANSWERING, ProposalAction.COUNTER])],
+    ProposalKind.ACCESS_REQUEST: [({Role.PARTNER}, ASKING), ({Role.ACCOUNT_OWNER}, ANSWERING)],
+    ProposalKind.INVITE: [({*EITHER_SIDE, Role.ADMIN}, ASKING), (set(), [])],
+}
+
+
 @pytest.mark.parametrize("kind", ProposalKind)
 @pytest.mark.parametrize("status", ProposalStatus)
 def test_the_buttons_of_every_seat_in_every_state(kind: ProposalKind, status: ProposalStatus) -> None:
     for roles, (is_own_side, is_other_side) in itertools.product(SEATS, SIDES):
         expected: list[ProposalAction] = []
-        if status is ProposalStatus.PENDING:
-            if kind is ProposalKind.PARTNERSHIP_OFFER and is_own_side and Role.PARTNER in roles:
-                expected = [ProposalAction.WITHDRAW, ProposalAction.REMIND]
-            if kind is ProposalKind.PARTNERSHIP_OFFER and is_other_side and Role.ACCOUNT_OWNER in roles:
-                expected = [ProposalAction.ACCEPT, ProposalAction.DECLINE]
-            if kind is ProposalKind.MODIFICATION and is_own_side and roles & {Role.PARTNER, Role.CLIENT}:
-                expected = [ProposalAction.WITHDRAW, ProposalAction.REMIND]
-            if kind is ProposalKind.MODIFICATION and is_other_side and roles & {Role.PARTNER, Role.CLIENT}:
-                expected = [ProposalAction.ACCEPT, ProposalAction.DECLINE, ProposalAction.COUNTER]
-            if kind is ProposalKind.INVITE and is_own_side and roles & {Role.PARTNER, Role.ADMIN}:
-                expected = [ProposalAction.WITHDRAW, ProposalAction.REMIND]
+        if status is ProposalStatus.PENDING and (is_own_side or is_other_side):
+            who, buttons = BUTTONS[kind][is_other_side]
+            expected = buttons if roles & who else []
         is_drafted = kind is ProposalKind.MODIFICATION and status is ProposalStatus.DRAFT
-        if is_drafted and is_own_side and roles & {Role.PARTNER, Role.CLIENT}:
+        if is_drafted and is_own_side and roles & EITHER_SIDE:
             expected = [ProposalAction.SUBMIT]
         assert (
             moves.proposal_actions(kind, status, is_own_side=is_own_side, is_other_side=is_other_side, roles=roles)
@@ -224,6 +281,26 @@ def test_the_buttons_of_a_partnership_for_every_seat_in_every_state(status: Part
         if status in over and roles & {Role.PARTNER, Role.CLIENT}:
             expected = [PartnershipAction.HIDE]
         assert moves.partnership_actions(status, roles=roles) == expected
+
+
+@pytest.mark.parametrize("status", AccessStatus)
+def test_the_buttons_of_an_access_for_every_seat_in_every_state(status: AccessStatus) -> None:
+    shut = {AccessStatus.EXPIRED, AccessStatus.DISABLED}
+    for roles in SEATS:
+        is_partner = Role.PARTNER in roles
+        for owns in (False, True):
+            # Who owns another account only is nobody in this one.
+            is_owner = owns and Role.ACCOUNT_OWNER in roles
+            expected = {
+                GrantAction.OPEN: is_partner and status is AccessStatus.ENABLED,
+                GrantAction.REQUEST: is_partner and status in shut,
+                GrantAction.ENABLE: is_owner and status in shut,
+                GrantAction.DISABLE: is_owner and status in {AccessStatus.ENABLED, AccessStatus.EXPIRED},
+                GrantAction.DISCONNECT: (is_owner or Role.PARTNER_ADMIN in roles)
+                and status is not AccessStatus.DISCONNECTED,
+            }
+            buttons = moves.grant_actions(status, is_partner=is_partner, is_owner=is_owner, roles=roles)
+            assert sorted(buttons) == sorted(action for action, is_there in expected.items() if is_there)
 
 
 def test_every_partnership_status_is_reached() -> None:

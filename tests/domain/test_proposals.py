@@ -368,7 +368,7 @@ class TestAccept:
 
     async def test_1_3_access_to_a_busy_account_expires_after_60_days(self, clock: ModuleType) -> None:
         s = await scene()
-        await models.Account.filter(id=s.account.id).update(jobs_created=100)
+        await models.Account.filter(id=s.account.id).update(jobs_created=100, activated_at=clock.now())
         await proposals.accept(s.offer_id, by=s.owner, account_ids=[s.account.id])
         [grant] = await models.AccessGrant.all()
         assert grant.expires_at == clock.now() + 60 * DAY

@@ -43,6 +43,9 @@ def test_5_5_every_public_operation_has_its_limit() -> None:
         Rule.LINK_SEND_BY_IP: Limit(30, MINUTES_15),
         Rule.LINK_OPEN_BY_IP: Limit(100, MINUTES_15),
         Rule.PASSWORD_CHANGE_BY_USER: Limit(10, MINUTES_15),
+        Rule.ACCOUNT_SESSION_BY_IP: Limit(600, timedelta(minutes=1)),
+        Rule.PARTNER_MESSAGE_BY_SENDER: Limit(5, timedelta(hours=1)),
+        Rule.PARTNER_MESSAGE_BY_IP: Limit(20, timedelta(hours=1)),
     }
     assert set(rate_limits.RULES) == set(Rule)
 

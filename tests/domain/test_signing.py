@@ -21,6 +21,7 @@ from domain.signing import Kind, SignatureError
 
 SECRET = "not a secret but long enough for a test"
 ANOTHER = "another secret, long enough for a test, too"
+SESSIONS = b"countersign: account sessions"
 PAYLOAD = {"stream": "partnership_a", "version": 3}
 
 pytestmark = pytest.mark.usefixtures("clock")
@@ -57,10 +58,15 @@ def encoded(part: bytes) -> str:
     return base64.urlsafe_b64encode(part).rstrip(b"=").decode()
 
 
-def private_half(text: str) -> Ed25519PrivateKey:
+def private_half(text: str, purpose: bytes = b"countersign: signatures") -> Ed25519PrivateKey:
     """Derive the key with nothing of the code that signs: HKDF-SHA256 of RFC 5869, one block."""
     extracted = hmac.digest(bytes(32), text.encode(), "sha256")
-    return Ed25519PrivateKey.from_private_bytes(hmac.digest(extracted, b"countersign: signatures\x01", "sha256"))
+    return Ed25519PrivateKey.from_private_bytes(hmac.digest(extracted, purpose + b"\x01", "sha256"))
+
+
+def half(public: Ed25519PublicKey) -> dict[str, str]:
+    """Write a public key as RFC 8037 says."""
+    return {"kty": "OKP", "crv": "Ed25519", "x": encoded(public.public_bytes_raw())}
 
 
 def thumbprint(public: Ed25519PublicKey) -> str:
@@ -74,21 +80,27 @@ class TestSign:
     async def test_a_signature_is_a_jws_that_anybody_verifies_by_the_published_key(self) -> None:
         signature = await signed()
         head, payload, seal = signature.split(".")
-        public = private_half(SECRET).public_key()
+        public, sessions = private_half(SECRET).public_key(), private_half(SECRET, SESSIONS).public_key()
         public.verify(decoded(seal), f"{head}.{payload}".encode())
         assert orjson.loads(decoded(head)) == {"alg": "Ed25519", "kid": thumbprint(public), "typ": "countersign-head"}
         assert orjson.loads(decoded(payload)) == PAYLOAD
         assert await signing.published() == {
             "keys": [
-                {
-                    "kty": "OKP",
-                    "crv": "Ed25519",
-                    "x": encoded(public.public_bytes_raw()),
-                    "kid": thumbprint(public),
-                    "use": "sig",
-                }
+                {**half(public), "kid": thumbprint(public), "use": "sig"},
+                {**half(sessions), "alg": "EdDSA", "kid": thumbprint(sessions), "use": "sig"},
             ]
         }
+
+    async def test_1_9_an_account_session_s_key_is_another_and_its_algorithm_is_named_as_jwt_libraries_name_it(
+        self,
+    ) -> None:
+        [token] = await signing.sign(Kind.ACCOUNT_SESSION, [PAYLOAD])
+        head, payload, seal = token.split(".")
+        public = private_half(SECRET, SESSIONS).public_key()
+        public.verify(decoded(seal), f"{head}.{payload}".encode())
+        assert orjson.loads(decoded(head)) == {"alg": "EdDSA", "kid": thumbprint(public), "typ": "JWT"}
+        [row] = await models.SigningKey.all()
+        assert (row.id, row.public) == (thumbprint(public), {**half(public), "alg": "EdDSA"})
 
     async def test_the_public_half_alone_is_recorded_once(self, clock: ModuleType) -> None:
         for _ in range(2):
@@ -97,7 +109,7 @@ class TestSign:
         [row] = await models.SigningKey.all()
         assert (row.id, row.public, row.created_at) == (
             thumbprint(public),
-            {"kty": "OKP", "crv": "Ed25519", "x": encoded(public.public_bytes_raw())},
+            half(public),
             clock.now(),
         )
 
@@ -107,7 +119,8 @@ class TestSign:
         before = await signed()
         secret(ANOTHER)
         clock.advance(timedelta(days=1))
-        ids = [thumbprint(private_half(each).public_key()) for each in (SECRET, ANOTHER)]
+        signers = [(SECRET, {}), (ANOTHER, {}), (ANOTHER, {"purpose": SESSIONS})]
+        ids = [thumbprint(private_half(text, **of).public_key()) for text, of in signers]
         unused = await signing.published()
         after = await signed()
         assert [key.kid for key in (await keys()).keys] == ids

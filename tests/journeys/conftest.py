@@ -1,12 +1,11 @@
 """The whole product, as it runs: the server with its worker, a database, a Maildir, and people with addresses."""
 
 import asyncio
-import shutil
 from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from urllib.parse import urlsplit
 
 import httpx2
 import pytest
@@ -17,17 +16,14 @@ from domain import identity
 from models import database as databases
 from models.sql import Dialect
 from outbox.worker import Worker
-from tests.conftest import EVERY_TABLE
+from tests.conftest import SWEPT, Copied
 from tests.journeys import market as companies
 from tests.journeys import northwind as scenes
 from tests.journeys.market import Market
 from tests.journeys.northwind import Asked, Northwind, Partners
 from tests.journeys.portal import Person
 from tests.server.conftest import SECRET_KEY, chosen  # noqa: F401  a fixture
-from tests.server.serving import ready, running
-
-# Seconds: passwords are hashed one after the other, and the machine may have more to do.
-PATIENCE = 30
+from tests.server.serving import http, ready, running
 
 Meets = Callable[[str], Person]
 
@@ -73,9 +69,9 @@ async def admin_link(committed: str, chosen: Callable[..., None], clock: ModuleT
 
 
 @pytest.fixture
-async def meet(admin_link: str, worker: AtWork) -> AsyncIterator[Meets]:
+async def meet(admin_link: str, worker: AtWork, quick_passwords: None) -> AsyncIterator[Meets]:
     """Serve, and let anybody come who has an address."""
-    async with running() as url, httpx2.AsyncClient(base_url=url, timeout=PATIENCE) as browser:
+    async with running() as url, http(url) as browser:
         await ready(browser)
         yield lambda address: Person(browser, address)
 
@@ -112,14 +108,12 @@ class Hall:
 
 
 @pytest.fixture(scope="module")
-async def hall(dialect: Dialect, template: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Hall]:
+async def hall(copied: Copied, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Hall]:
     """Serve an empty database."""
     folder = tmp_path_factory.mktemp("hall")
-    url = template
-    if dialect is Dialect.SQLITE:
-        shutil.copyfile(urlsplit(template).path, folder / "hall.sqlite3")
-        url = f"sqlite://{folder / 'hall.sqlite3'}?synchronous=OFF"
-    with pytest.MonkeyPatch.context() as patch:
+    async with AsyncExitStack() as stack:
+        url = await stack.enter_async_context(copied())
+        patch = stack.enter_context(pytest.MonkeyPatch.context())
         for name, value in {"DATA_DIR": str(folder), "SECRET_KEY": SECRET_KEY, "DATABASE_URL": url}.items():
             patch.setenv(f"COUNTERSIGN_{name}", value)
         settings.load.cache_clear()
@@ -127,7 +121,7 @@ async def hall(dialect: Dialect, template: str, tmp_path_factory: pytest.TempPat
         async with (
             databases.connected(url) as context,
             running() as where,
-            httpx2.AsyncClient(base_url=where, timeout=PATIENCE) as browser,
+            http(where) as browser,
         ):
             await ready(browser)
             await worker.stop()
@@ -143,11 +137,3 @@ async def market(hall: Hall, dialect: Dialect, clock: ModuleType) -> AsyncIterat
         await hall.database.db().execute_script(SWEPT[dialect])
     for mail in hall.mails.glob("*"):
         mail.unlink()
-
-
-SWEPT = {
-    Dialect.POSTGRES: f"truncate {EVERY_TABLE}",
-    # Rows of two tables point at each other.
-    Dialect.SQLITE: f"pragma foreign_keys = off; delete from {EVERY_TABLE.replace(', ', '; delete from ')};"
-    " pragma foreign_keys = on",
-}

@@ -60,6 +60,31 @@ MUTATIONS: dict[str, Json] = {
     "managerRemove": {"managerId": "manager_x"},
     "partnershipHide": {"partnershipId": "partnership_x"},
     "partnershipEnd": {"partnershipId": "partnership_x", "reason": "X", "confirmation": "X"},
+    "accountOpen": {"accountId": "account_x"},
+    "accountCreate": {"input": {"partnerId": "partner_x", "clientName": "X", "accountName": "X", "plan": "X"}},
+    "grantRequest": {"grantId": "grant_x"},
+    "grantEnable": {"grantId": "grant_x"},
+    "grantDisable": {"grantId": "grant_x"},
+    "grantDisconnect": {"grantId": "grant_x", "reason": "X", "confirmation": "X"},
+    "accountHandOver": {"accountId": "account_x", "ownerEmail": "x@x.example", "ownerName": "X"},
+    "accountOwnerChange": {"accountId": "account_x", "staffId": "staff_x"},
+    "accountSubscriptionChange": {"input": {"accountId": "account_x", "plan": "X", "price": "1", "currency": "EUR"}},
+    "accountCancel": {"accountId": "account_x", "reason": "X"},
+    "staffInvite": {"accountId": "account_x", "email": "x@x.example", "role": "STAFF"},
+    "staffRoleSet": {"staffId": "staff_x", "role": "STAFF"},
+    "staffRemove": {"staffId": "staff_x"},
+    "jobsRecord": {"accountId": "account_x", "jobsCreated": 1},
+    "paymentRecord": {
+        "input": {
+            "accountId": "account_x",
+            "amount": "1.00",
+            "currency": "EUR",
+            "paidOn": "2026-11-21",
+            "reference": "X",
+        }
+    },
+    "partnerRevenueShareSet": {"partnerId": "partner_x", "rate": "0.1"},
+    "partnerListingSet": {"partnerId": "partner_x"},
     "noticeMarkRead": {"noticeId": "notice_x"},
     "noticesMarkRead": {"upTo": CURSOR},
     "noticeAcknowledge": {"noticeId": "notice_x"},
@@ -73,7 +98,7 @@ MUTATIONS: dict[str, Json] = {
     "webhookReplay": {"endpointId": "endpoint_x", "after": CURSOR},
 }
 LISTS = ("partners", "clients", "accounts", "contacts", "events")
-PUBLIC = {"signIn", "signInLinkSend", "signInWithLink", "inviteAccept", "inviteDecline"}
+PUBLIC = {"signIn", "signInLinkSend", "signInWithLink", "inviteAccept", "inviteDecline", "partnerMessageSend"}
 
 
 # ── nobody ──

@@ -201,7 +201,7 @@ def test_what_is_not_one_address_is_never_sent_to(address: str) -> None:
 
 
 def test_a_missing_value_is_an_error_and_not_a_gap() -> None:
-    with pytest.raises(UndefinedError, match="'company' is undefined"):
+    with pytest.raises(UndefinedError, match="'hands_over' is undefined"):
         letters.compose(offered(template="invite-sent"), url="https://portal.example/", place="Northwind")
 
 

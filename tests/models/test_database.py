@@ -1,11 +1,18 @@
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from tortoise.connection import get_connection
 from tortoise.exceptions import ConfigurationError
+from tortoise.transactions import in_transaction
 
 from models import database as databases
+from models import tortoise_patches
 from models.sql import Dialect
+from resolvers import reads
 
 
 @pytest.mark.parametrize(
@@ -64,3 +71,112 @@ async def test_postgresql_lets_nobody_wait_for_ever(committed: str, dialect: Dia
 async def _settings(query: str) -> dict[str, object]:
     [row] = await get_connection(databases.CONNECTION).execute_query_dict(query)
     return dict(row)
+
+
+# ── a server that is away, or says nothing ──
+
+
+class Door:
+    """Stands in front of PostgreSQL. Cut, it ends what is open and refuses the rest; silent, it swallows every word."""
+
+    def __init__(self, url: str) -> None:
+        self._to = urlsplit(url)
+        self._server: asyncio.Server | None = None
+        self._open: set[asyncio.StreamWriter] = set()
+        self._port = 0
+        self.silent = False
+
+    @property
+    def url(self) -> str:
+        return self._to._replace(netloc=f"{self._to.username}@127.0.0.1:{self._port}").geturl()
+
+    async def open(self) -> None:
+        self._server = await asyncio.start_server(self._connected, "127.0.0.1", self._port)
+        self._port = self._server.sockets[0].getsockname()[1]
+
+    async def cut(self) -> None:
+        if self._server is None:
+            return
+        self._server.close()
+        for each in self._open:
+            each.transport.abort()
+        self._open.clear()
+        await self._server.wait_closed()
+        self._server = None
+
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        onward_reader, onward_writer = await asyncio.open_connection(self._to.hostname, self._to.port or 5432)
+        self._open |= {writer, onward_writer}
+        with contextlib.suppress(ConnectionError):
+            await asyncio.gather(self._pumped(reader, onward_writer), self._pumped(onward_reader, writer))
+        self._open -= {writer, onward_writer}
+
+    async def _pumped(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(65_536):
+            if not self.silent:
+                writer.write(data)
+                await writer.drain()
+        writer.close()
+
+
+@pytest.fixture
+async def door(committed: str, dialect: Dialect) -> AsyncIterator[Door]:
+    if dialect is not Dialect.POSTGRES:
+        pytest.skip("SQLite is no server")
+    door = Door(committed)
+    await door.open()
+    yield door
+    await door.cut()
+
+
+async def _write() -> None:
+    async with in_transaction() as connection:
+        await connection.execute_query("select 1")
+
+
+@pytest.mark.parametrize("work", [databases.ping, _write])
+async def test_a_server_that_says_nothing_any_more_keeps_nobody_for_ever(
+    door: Door, monkeypatch: pytest.MonkeyPatch, work: Callable[[], Awaitable[None]]
+) -> None:
+    monkeypatch.setattr(databases, "LONGEST_CONNECT", 1.0)
+    monkeypatch.setattr(databases, "LONGEST_ANSWER", 1.0)
+    async with databases.connected(door.url):
+        await asyncio.gather(*[work() for _ in range(5)])
+        door.silent = True
+        assert await _ends_of(work, 7) == [TimeoutError] * 7
+        door.silent = False
+        await asyncio.gather(*[work() for _ in range(5)])
+
+
+async def test_a_read_waits_for_no_server_that_says_nothing_any_more(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reads, "ANSWER_SECONDS", 1.0)
+    read = reads.PostgresReads(door.url, size=2)
+    await read.open()
+    door.silent = True
+    assert await _ends_of(lambda: read.fetch("select 1"), 1) == [TimeoutError]
+    door.silent = False
+    assert [tuple(row) for row in await read.fetch("select 1")] == [(1,)]
+    await read.close()
+
+
+async def _ends_of(work: Callable[[], Awaitable[object]], times: int) -> list[type[BaseException]]:
+    """How each of several at once fails; those that do not end are missing."""
+    tasks = [asyncio.ensure_future(work()) for _ in range(times)]
+    done, pending = await asyncio.wait(tasks, timeout=20)
+    for task in pending:
+        task.cancel()
+    return [type(error) for task in done if (error := task.exception())]
+
+
+async def test_while_the_server_is_away_its_driver_fills_no_log(door: Door, caplog: pytest.LogCaptureFixture) -> None:
+    async with databases.connected(door.url):
+        await databases.ping()
+        await door.cut()
+        with pytest.raises(tortoise_patches.LOST):
+            await databases.ping()
+        await asyncio.sleep(0.1)
+        assert [record for record in caplog.records if record.name.startswith("asyncpg")] == []
+        await door.open()
+        await databases.ping()

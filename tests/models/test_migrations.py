@@ -230,10 +230,13 @@ async def test_t7_every_check_of_the_models_is_in_the_database(template: str, di
     assert in_database == {check.name for table in models.TABLES for check in table._meta.constraints}
     assert in_database == {
         "account_jobs_created",
+        "account_price",
         "contact_one_company",
         "partner_licences",
         "partner_revenue_share",
+        "payment_amount",
         "proposal_expires",
+        "proposal_grant",
         "proposal_invite_kind",
         "seat_company",
     }
@@ -243,9 +246,13 @@ async def test_t8_what_may_be_only_once_has_a_unique_index(template: str, dialec
     async with databases.connected(template) as context:
         indexes = await catalogue.indexes(context.db(), dialect)
     assert [index for index in indexes if index.unique and index.columns != "id"] == [
+        Index("access_grant", "account_id", unique=True, partial=True),
         Index("access_grant", "partner_id,account_id", unique=True, partial=True),
+        Index("account_session", "jti_hash", unique=True),
         Index("app_user", "email", unique=True),
         Index("assigned_contact", "partnership_id,contact_id", unique=True, partial=True),
+        Index("commission", "payment_id", unique=True),
+        Index("directory_listing", "partner_id", unique=True),
         Index("event", "pos", unique=True),
         Index("event", "stream,version", unique=True),
         Index("idempotency", "scope,key", unique=True),
@@ -257,7 +264,9 @@ async def test_t8_what_may_be_only_once_has_a_unique_index(template: str, dialec
         Index("partner_member", "partner_id,user_id", unique=True, partial=True),
         Index("partnership", "partner_id,client_id", unique=True, partial=True),
         Index("partnership_manager", "partnership_id,contact_id", unique=True, partial=True),
+        Index("payment", "reference", unique=True),
         Index("proposal", "from_partner_id,email", unique=True, partial=True),
+        Index("proposal", "grant_id", unique=True, partial=True),
         Index("proposal", "partnership_id,proposed_by_side", unique=True, partial=True),
         Index("proposal", "partnership_id,proposed_by_side", unique=True, partial=True),
         Index("rate_limit", "rule,subject,window_start", unique=True),

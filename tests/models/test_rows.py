@@ -188,4 +188,5 @@ async def test_an_id_names_its_table_and_sorts_by_its_making() -> None:
     partner = await given.partner()
     assert partner.id.partition("_")[0] == "partner"
     assert len(partner.id) == len("partner_") + 26
-    assert [new_proposal_id(kind).partition("_")[0] for kind in ProposalKind] == ["offer", "modification", "invite"]
+    prefixes = [new_proposal_id(kind).partition("_")[0] for kind in ProposalKind]
+    assert prefixes == ["offer", "modification", "request", "invite"]

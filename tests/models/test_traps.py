@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from tortoise.connection import get_connection
 from tortoise.exceptions import IntegrityError, OperationalError, TransactionManagementError
 from tortoise.migrations.schema_editor import SqliteSchemaEditor
 from tortoise.transactions import in_transaction
@@ -122,6 +123,48 @@ async def test_a_transaction_that_failed_in_the_orm_is_undone(committed: str) ->
     async with in_transaction():
         await user("kept").save()
     assert await names() == ["kept"]
+
+
+async def test_a_change_that_is_committed_has_not_failed_because_its_connection_is_then_lost(
+    committed: str, dialect: Dialect
+) -> None:
+    only_where_there_are_connections(dialect)
+    loop = asyncio.get_running_loop()
+    async with in_transaction() as transaction:
+        await user("committed").save()
+        await transaction.commit()
+        # In the turn of the loop in which asyncpg, having seen it open, begins to give it back.
+        loop.call_soon(loop.call_soon, transaction._connection.terminate)
+    assert await names() == ["committed"]
+
+
+async def test_a_statement_has_not_failed_because_its_connection_is_then_lost(committed: str, dialect: Dialect) -> None:
+    only_where_there_are_connections(dialect)
+    async with get_connection(databases.CONNECTION).acquire_connection() as connection:
+        assert await connection.fetchval("select 1") == 1
+        asyncio.get_running_loop().call_soon(connection.terminate)
+    assert await names() == []
+
+
+async def test_what_ends_a_transaction_is_not_hidden_by_the_loss_of_its_connection(
+    committed: str, dialect: Dialect
+) -> None:
+    only_where_there_are_connections(dialect)
+
+    async def lose() -> None:
+        async with in_transaction() as transaction:
+            await user("lost").save()
+            transaction._connection.terminate()
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        await lose()
+    assert await names() == []
+
+
+def only_where_there_are_connections(dialect: Dialect) -> None:
+    if dialect is not Dialect.POSTGRES:
+        pytest.skip("is about a server's connections")
 
 
 async def test_a_script_does_not_commit_the_transaction_that_it_is_in(committed: str) -> None:

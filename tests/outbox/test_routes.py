@@ -65,7 +65,8 @@ def test_every_route_leads_to_a_message_and_every_message_has_a_template_and_a_r
     routed = {template for route in routes.TABLE.values() for template, _ in route}
     assert routed == set(messages.MESSAGES)
     pages = {path.name.removesuffix(".j2") for path in letters.TEMPLATES.iterdir()}
-    parts = {"layout.txt", "layout.mjml", "offer-facts", "offer-why", "invite-part", "invite-facts", "invite-why"}
+    parts = {"layout.txt", "layout.mjml", "offer-facts", "offer-why", "invite-facts", "invite-why"}
+    parts |= {"access-facts", "access-asked", "access-why", "access-both"}
     parts |= {"modification-facts", "modification-asked", "modification-why"}
     assert pages - parts == routed
 
@@ -615,8 +616,8 @@ async def test_an_invited_account_owner_gets_the_link() -> None:
     [mail] = await scenes.drain()
     assert outline(mail) == headers(ADDRESS, "Countersign invites you to join Island Hotel")
     assert (
-        "Hello,\n\nVera Vendor of Countersign invites you to join Island Hotel on Countersign, as account owner."
-        in text(mail)
+        "Hello,\n\nVera Vendor of Countersign invites you to join Island Hotel on Countersign, as account owner of the "
+        "account “Rooms”." in text(mail)
     )
     assert await link_of(invite_id) in text(mail)
 

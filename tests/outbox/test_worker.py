@@ -1,18 +1,20 @@
 """How mails leave: claimed by one slot, delivered outside any transaction, marked; tried again until they arrive."""
 
 import asyncio
+import logging
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import asyncpg
 import pytest
+import structlog
 from aiosmtpd.smtp import SMTP
 from pydantic import SecretStr
 from structlog.testing import capture_logs
@@ -34,10 +36,13 @@ from models.proposal import Proposal
 from models.sql import Dialect
 from outbox import relay, worker
 from outbox.worker import Worker
+from settings import LogFormat
 from tests import conftest, given, reachable
+from tests.conftest import Copied
 from tests.mailer import post_office
 from tests.mailer.post_office import Office
 from tests.outbox import scenes
+from web import log
 
 FOR_LONG = 3600.0
 
@@ -176,17 +181,16 @@ async def test_a_listener_whose_connection_is_cut_listens_again(
 
 
 async def test_p12_a_database_that_goes_away_and_comes_back_loses_nothing(
-    data_dir: Path, dialect: Dialect, monkeypatch: pytest.MonkeyPatch
+    data_dir: Path, dialect: Dialect, copied: Copied, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if dialect is Dialect.SQLITE:
         pytest.skip("SQLite does not go away")
     monkeypatch.setattr(worker, "BACKOFF", (0.05,))
-    async with conftest.new_postgres() as url:
+    async with copied() as url:
         monkeypatch.setenv("COUNTERSIGN_DATABASE_URL", url)
         monkeypatch.setenv("COUNTERSIGN_SECRET_KEY", "the same in every process of one installation")
         settings.load.cache_clear()
         assert settings.load().data_dir == data_dir
-        await databases.migrate(url)
         async with databases.connected(url):
             with capture_logs() as logs:
                 async with running(Worker(settings.load())):
@@ -199,6 +203,96 @@ async def test_p12_a_database_that_goes_away_and_comes_back_loses_nothing(
                     await scenes.eventually(scenes.no_mail_waits)
                     await scenes.eventually(lambda: _listeners(settings.load()))
     assert receivers() == sorted(people)
+
+
+@pytest.mark.parametrize("log_format", LogFormat)
+async def test_a_loop_that_failed_goes_on_and_says_so_in_one_line_of_either_form(
+    installation: settings.Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    log_as: Callable[[LogFormat], None],
+    log_format: LogFormat,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    log_as(log_format)
+    _let_the_relay_fail(monkeypatch, 2)
+    async with running(Worker(installation)):
+        people = await queue_mails(1)
+        await scenes.eventually(scenes.no_mail_waits)
+    written = [line for line in capsys.readouterr().err.splitlines() if line]
+    failed = [line for line in written if "worker.failed" in line]
+    assert receivers() == people
+    assert (len(failed), [line for line in written if line.startswith((" ", "Traceback"))]) == (2, [])
+    for word in ("_relay", "ConnectionRefusedError", "test_worker.py:"):
+        assert word in failed[0]
+
+
+async def test_a_loop_that_failed_goes_on_where_the_log_cannot_be_written(
+    installation: settings.Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write(*_: object, **__: object) -> None:
+        raise BrokenPipeError
+
+    monkeypatch.setattr(worker, "log", SimpleNamespace(warning=write, info=worker.log.info))
+    _let_the_relay_fail(monkeypatch, 2)
+    async with running(Worker(installation)):
+        people = await queue_mails(1)
+        await scenes.eventually(scenes.no_mail_waits)
+    assert receivers() == people
+
+
+async def test_of_slots_that_fail_alike_one_speaks_for_all(
+    installation: settings.Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failures: list[type[Exception]] = [*[ConnectionRefusedError] * 4, *[BrokenPipeError] * 4]
+
+    async def fail(_: Worker) -> bool:
+        if failures:
+            raise failures.pop(0)
+        return False
+
+    monkeypatch.setattr(worker, "BACKOFF", (0.5,))
+    monkeypatch.setattr(Worker, "_send_one", fail)
+    with capture_logs() as logs:
+        async with running(Worker(installation)):
+            await scenes.eventually(_none_of(failures))
+    assert [(entry["loop"], entry["error"]) for entry in logs if entry["event"] == "worker.failed"] == [
+        ("_slot", "ConnectionRefusedError"),
+        ("_slot", "BrokenPipeError"),
+    ]
+
+
+def _none_of(left: Sequence[object]) -> Callable[[], Awaitable[bool]]:
+    async def is_none() -> bool:
+        return not left
+
+    return is_none
+
+
+@pytest.fixture
+def log_as(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[LogFormat], None]]:
+    """Log in a form of an installation's; afterwards as before."""
+    handlers, level, configured = logging.root.handlers[:], logging.root.level, structlog.get_config()
+
+    def configure(log_format: LogFormat) -> None:
+        log.configure(log_format)
+        monkeypatch.setattr(worker, "log", structlog.get_logger())
+
+    yield configure
+    structlog.configure(**configured)
+    logging.root.handlers[:] = handlers
+    logging.root.setLevel(level)
+    logging.getLogger("uvicorn.error").setLevel(logging.NOTSET)
+
+
+def _let_the_relay_fail(monkeypatch: pytest.MonkeyPatch, times: int) -> None:
+    publish, left = relay.publish, iter(range(times))
+
+    async def fail(now: datetime) -> int:
+        if next(left, None) is not None:
+            raise ConnectionRefusedError
+        return await publish(now)
+
+    monkeypatch.setattr(relay, "publish", fail)
 
 
 async def _switch(url: str, *, on: bool) -> None:

@@ -1,4 +1,4 @@
-"""One of the processes of P7: accepts every offer it is given, as soon as all the others are ready to."""
+"""One of the processes of P7: accepts every proposal it is given, as soon as all the others are ready to."""
 
 import asyncio
 from collections import Counter
@@ -19,12 +19,12 @@ PATIENCE = 60.0
 
 @dataclass(frozen=True)
 class Task:
-    """What each process is to do."""
+    """What each process is to do. `account_ids`: those that an offer's acceptance connects."""
 
     url: str
-    offer_ids: list[str]
-    account_id: str
+    proposal_ids: list[str]
     by: Seat
+    account_ids: list[str] | None = None
 
 
 def accept_all(task: Task, ready: Barrier, answers: "Queue[Counter[str]]") -> None:
@@ -35,12 +35,12 @@ def accept_all(task: Task, ready: Barrier, answers: "Queue[Counter[str]]") -> No
 async def _accept_all(task: Task, ready: Barrier) -> Counter[str]:
     async with database.connected(task.url):
         ready.wait(PATIENCE)
-        return Counter([await _outcome(offer_id, task) for offer_id in task.offer_ids])
+        return Counter([await _outcome(proposal_id, task) for proposal_id in task.proposal_ids])
 
 
-async def _outcome(offer_id: str, task: Task) -> str:
+async def _outcome(proposal_id: str, task: Task) -> str:
     try:
-        await proposals.accept(offer_id, by=task.by, account_ids=[task.account_id])
+        await proposals.accept(proposal_id, by=task.by, account_ids=task.account_ids)
     except Refusal as refusal:
         return refusal.code
     except Exception as fault:  # noqa: BLE001

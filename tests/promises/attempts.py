@@ -22,6 +22,7 @@ from tests.promises.matrix import MissingError
 
 # TABLE: the prefixes of the ids that an argument takes.
 TAKES: Final[Mapping[str, Sequence[str]]] = {
+    "accountId": ("account",),
     "accountIds": ("account",),
     "addAccounts": ("account",),
     "addContacts": ("contact",),
@@ -30,6 +31,7 @@ TAKES: Final[Mapping[str, Sequence[str]]] = {
     "contactIds": ("contact",),
     "deliveryId": ("delivery",),
     "endpointId": ("endpoint",),
+    "grantId": ("grant",),
     "itemIds": ("item",),
     "managerId": ("manager",),
     "noticeId": ("notice",),
@@ -37,17 +39,22 @@ TAKES: Final[Mapping[str, Sequence[str]]] = {
     "ownerId": ("partner", "client"),
     "partnerId": ("partner",),
     "partnershipId": ("partnership",),
-    "proposalId": ("offer", "modification", "invite"),
+    "proposalId": ("offer", "modification", "request", "invite"),
     "releaseContacts": ("contact",),
     "seatId": ("seat",),
     "sessionId": ("session",),
+    "staffId": ("staff",),
 }
-# A partner offers to a client that it does not see yet (mission, settled readings).
-SEEN_BY_ALL: Final = frozenset({("partnershipOffer", "clientId")})
+# A partner offers to a client that it does not see yet (mission, settled readings). Anybody writes to whoever is
+# listed: that the answer does not tell who is, and how many are written, is held by tests of its own.
+SEEN_BY_ALL: Final = frozenset({("partnershipOffer", "clientId"), ("partnerMessageSend", "partnerId")})
+# Whoever was connected to an account is told that it is not any more (as above): who, by which mutation, of what.
+SEEN_ONCE: Final = frozenset({("F", "accountOpen", "harbour account")})
 
 _WORDS: Final[Mapping[str, object]] = {
     "Boolean": True,
     "Date": "2027-01-01",
+    "Decimal": "12.50",
     "EmailAddress": "somebody@example.com",
     "Int": 1,
     "String": "Words",

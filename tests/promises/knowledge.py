@@ -12,7 +12,9 @@ from typing import Final
 from tests.promises.neighbours import Secret
 
 _NORTHWIND: Final = """
-northwind: partner company inside invite invited event-both
+northwind: partner company inside invite invited event-both event-partner
+northwind-earned: commission
+asker: partner company listed listing
 northwind-lent northwind-kept northwind-asked northwind-planned northwind-teammate: contact name reach
 northwind-admin northwind-member: user mail member
 northwind-invite: invite mail words
@@ -36,18 +38,18 @@ vendor: user
 """
 
 _HARBOUR: Final = """
-harbour: client company event-both event-both-northwind
+harbour: client company event-both event-client event-both-northwind
 harbour-lent harbour-asked harbour-planned harbour-teammate harbour-by-northwind: contact name reach
 harbour-kept: contact name reach behalf
 harbour-erased: contact
 harbour-plan: modification item assigned words
 harbour-team: manager
-harbour-invite: invite mail words
 harbour-hook: event-client reason
 harbour-depot: called
 harbour-owner: user
 
 northwind rival former asker: partner company
+asker: listed listing
 northwind-admin rival-admin former-admin asker-admin vendor: user
 northwind-lent northwind-asked rival-lent asker-lent: contact name reach
 northwind-kept: name
@@ -60,10 +62,12 @@ asker-harbour: partnership offer assigned words event-both
 """
 
 _MAIN: Final = f"""{_HARBOUR}
-harbour: account called invite invited
+harbour: account called plan invite invited
+harbour-invite: invite mail words
 harbour-owner harbour-manager harbour-staff: user mail staff
 northwind-admin rival-admin: mail
 northwind-harbour northwind-harbour-before rival-harbour former-harbour: grant
+rival-harbour-asking rival-harbour-denied: request
 """
 
 _ANNEX: Final = f"""{_HARBOUR}
@@ -73,7 +77,9 @@ harbour-annex-owner sam-annex: staff
 """
 
 _STRANGER: Final = """
-stranger: partner company inside event-both
+stranger: partner company inside event-both event-partner
+stranger-earned: commission
+asker: partner company listed listing
 stranger-lent stranger-kept stranger-asked stranger-planned stranger-teammate: contact name reach
 stranger-admin sam: user mail member
 stranger-invite: invite mail words
@@ -92,11 +98,12 @@ vendor: user
 """
 
 KNOWN: Final[Mapping[str, str]] = {
-    "n": "",
+    # Who is listed, anybody may know.
+    "n": "asker: partner company listed listing",
     # All but how contacts are reached, drafts, teams, and what is a side's alone.
     "v": """
 northwind rival former asker stranger: partner company inside invite invited event-both
-harbour bakery exchange: client company account called invite invited event-both
+harbour bakery exchange: client company account called plan invite invited event-both
 vendor: *
 northwind-admin northwind-member rival-admin former-admin asker-admin stranger-admin sam: user mail member
 harbour-owner harbour-manager harbour-staff harbour-annex-owner bakery-owner exchange-owner: user mail staff
@@ -119,9 +126,14 @@ northwind-harbour-counter northwind-harbour-countered: modification item words
 stranger-exchange-counter stranger-exchange-countered: modification item words
 northwind-harbour-before northwind-bakery former-harbour: partnership offer item grant words event-both
 rival-harbour: partnership offer item assigned grant words event-both event-partner
+rival-harbour-asking rival-harbour-denied: request
 asker-harbour: partnership offer assigned words event-both
 asker-letter: partnership offer invite mail words event-both
-harbour: event-both-northwind
+harbour: event-client event-both-northwind
+harbour exchange: event-vendor
+northwind rival stranger asker: event-partner
+northwind-earned stranger-earned: commission paid
+asker: listed listing
 northwind-hook stranger-hook: endpoint delivery url event-partner
 harbour-hook: endpoint delivery url reason event-client
 vendor-hook: *
@@ -134,19 +146,22 @@ northwind-hook: endpoint delivery url
 northwind-member: *
 """,
     "R": """
-rival: partner company inside invite invited event-both
+rival: partner company inside invite invited event-both event-partner
+asker: partner company listed listing
 rival-admin: *
 rival-lent rival-kept: contact name reach
 rival-harbour: partnership offer item assigned grant words event-both event-partner
+rival-harbour-asking rival-harbour-denied: request
 harbour: client company account called
 harbour-lent harbour-asked harbour-planned harbour-teammate harbour-by-northwind: contact name reach
 harbour-kept: contact name reach behalf
 harbour-erased: contact
-harbour-owner: user mail
+harbour-owner: user
 vendor: user
 """,
     "F": """
 former: partner company inside invite invited event-both
+asker: partner company listed listing
 former-admin: *
 former-lent former-kept: contact name reach
 former-harbour: partnership offer item grant words event-both
@@ -154,7 +169,7 @@ harbour: client company
 harbour-owner vendor: user
 """,
     "A": """
-asker: partner company inside invite invited event-both
+asker: partner company inside invite invited listed listing event-both event-partner
 asker-admin: *
 asker-lent asker-kept: contact name reach
 asker-harbour: partnership offer assigned words event-both
@@ -182,16 +197,17 @@ harbour-annex-owner: *
 harbour-hook: endpoint delivery url
 """,
     "B": """
-bakery: client company account called invite invited event-both
+bakery: client company account called plan invite invited event-both
 bakery-owner: *
 bakery-lent bakery-kept: contact name reach
 northwind: partner company
+asker: partner company listed listing
 northwind-admin: user mail
 northwind-bakery: partnership offer item grant words event-both
 vendor: user
 """,
     "E": """
-exchange: client company account called invite invited event-both
+exchange: client company account called plan invite invited event-both
 exchange-owner: *
 exchange-lent exchange-kept exchange-asked exchange-planned exchange-teammate: contact name reach
 exchange-depot: account called staff
@@ -199,6 +215,7 @@ exchange-invite: invite mail words
 exchange-plan: modification item assigned words
 exchange-team: manager
 stranger: partner company
+asker: partner company listed listing
 stranger-admin: user mail
 stranger-lent stranger-asked: contact name reach
 stranger-kept: name
@@ -225,17 +242,17 @@ stranger: company
 # TABLE: rows that a seat never reads and that still shape what it reads, with the reason. Besides those of `KNOWN`,
 # nothing else makes a difference to it.
 FELT: Final[Mapping[str, str]] = {
+    # What a payment has earned says how much it was.
+    "vPpS1": "northwind-earned stranger-earned: payment",
     # An offer tells whom it lent, released since or not, as long as the viewer sees the contact.
     "vPpOMTX2": "northwind-harbour-before: assigned",
     "vF": "former-harbour: assigned",
-    # Addresses show to whoever shares an account: of a partner's members to the account's staff, and the other way
-    # round as long as it is connected, with access or without.
+    # Addresses show to whoever shares an account: of a partner's members to the account's staff.
     "OMT": "northwind-admin rival-admin: member",
     "B": "northwind-admin: member",
     "E": "stranger-admin: member",
-    "R": "harbour-owner: staff",
     # A partnership's tile counts all the accounts that it connects, and its end would cost all of them.
-    "X2": "northwind-harbour rival-harbour: grant",
+    "X2": "northwind-harbour rival-harbour: grant\nrival-harbour-asking: request",
     # What a person's other seats are called, and how much waits there: to be answered, and to be read.
     "1": "harbour: client\nsam-annex: notice\nnorthwind-harbour-asked: modification",
     "2": "stranger: partner\nsam: notice",

@@ -10,6 +10,7 @@ import httpx2
 import websockets
 
 from tests.journeys.portal import mutation, variables
+from tests.server.serving import http
 
 # Seconds between two things that a writer does.
 PACE = 0.1
@@ -55,7 +56,7 @@ class Writer:
     async def write(self, stop: asyncio.Event) -> None:
         chance = random.Random(self.name)  # noqa: S311  no secret
         number = 0
-        async with httpx2.AsyncClient(timeout=PATIENCE) as client:
+        async with http(timeout=PATIENCE) as client:
             while not stop.is_set():
                 number += 1
                 verb = list(WRITES)[number % len(WRITES)]

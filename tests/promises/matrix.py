@@ -43,6 +43,7 @@ ABREAST: Final = 4
 
 # TABLE: which objects of the world the matrix shows, by type: what they are to their readers.
 SHOWN: Final[Mapping[str, Mapping[str, str]]] = {
+    "AccessRequest": {"Rival's, for Main": "rival-harbour-asking", "Rival's, denied": "rival-harbour-denied"},
     "AccessGrant": {
         "Northwind's on Main": "northwind-harbour",
         "Rival's on Main, expired": "rival-harbour",
@@ -61,6 +62,7 @@ SHOWN: Final[Mapping[str, Mapping[str, str]]] = {
         "Stranger's": "stranger-exchange, partner's",
     },
     "Client": {"Harbour": "harbour", "Bakery": "bakery", "Exchange": "exchange"},
+    "Commission": {"Northwind's": "northwind-earned", "Stranger's": "stranger-earned"},
     "Contact": {
         "Northwind's, lent Harbour": "northwind-lent",
         "Northwind's, kept": "northwind-kept",
@@ -325,9 +327,17 @@ def _rows(of: GraphQLObjectType, schema: GraphQLSchema) -> list[str]:
 
 
 def _below(path: str, of: object, schema: GraphQLSchema) -> list[str]:
+    if is_connection(of) and (entry := _plain_entry(of, schema)):
+        return [path, *(f"{path}.nodes.{row}" for row in _rows(entry, schema))]
     if isinstance(of, GraphQLObjectType) and _is_plain(of, schema):
         return [path, *(f"{path}.{row}" for row in _rows(of, schema))]
     return [path]
+
+
+def _plain_entry(of: GraphQLObjectType, schema: GraphQLSchema) -> GraphQLObjectType | None:
+    """What a list's objects are, if they have no id; null if they have."""
+    entry = get_named_type(of.fields["nodes"].type)
+    return entry if isinstance(entry, GraphQLObjectType) and _is_plain(entry, schema) else None
 
 
 def _is_plain(of: GraphQLObjectType, schema: GraphQLSchema) -> bool:
@@ -344,7 +354,9 @@ def _selection(of: GraphQLObjectType, schema: GraphQLSchema) -> str:
 def _asking(of: GraphQLOutputType, schema: GraphQLSchema) -> str:
     named = get_named_type(of)
     if is_connection(named):
-        return " { totalCount nodes { id } edges { cursor } pageInfo { hasNextPage startCursor endCursor } }"
+        entry = _plain_entry(named, schema)
+        nodes = _selection(entry, schema) if entry else "{ id }"
+        return f" {{ totalCount nodes {nodes} edges {{ cursor }} pageInfo {{ hasNextPage startCursor endCursor }} }}"
     if isinstance(named, GraphQLObjectType) and _is_plain(named, schema):
         return f" {_selection(named, schema)}"
     if isinstance(named, GraphQLUnionType):

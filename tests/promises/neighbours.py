@@ -22,6 +22,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from decimal import Decimal
 from typing import Any, Final
 
 import pytest
@@ -35,10 +36,15 @@ from domain import (
     clients,
     clock,
     contacts,
+    directory,
+    grants,
+    jobs,
     modifications,
     notices,
+    opening,
     partners,
     partnerships,
+    payments,
     proposals,
     tokens,
     webhooks,
@@ -198,6 +204,9 @@ async def _registered(world: World) -> None:
     for model in models.TABLES:
         if "id" not in model._meta.fields_map or not isinstance(model._meta.fields_map["id"], IdField):
             continue
+        if model is models.SigningKey:
+            # Everybody's: they are published.
+            continue
         for row in await model.all():
             row_id = str(row.pk)
             found = _ID.fullmatch(row_id)
@@ -249,6 +258,8 @@ class _Story:
         await self.modifications("stranger-exchange", "S", "E")
         await self.erase("harbour-erased", "O")
         await self.webhooks()
+        await self.earnings()
+        await self.directory()
         await self.invites()
         await self.log()
         await self.published()
@@ -298,7 +309,15 @@ class _Story:
                 details=_details(name),
             )
         self.clients[name] = await models.Client.get(id=client_id)
-        await models.Account.filter(client_id=client_id).update(status=AccountStatus.ACTIVE, jobs_created=250)
+        await models.Account.filter(client_id=client_id).update(
+            status=AccountStatus.ACTIVE,
+            jobs_created=250,
+            activated_at=clock.now(),
+            plan=f"Plan {mark(name, 'plan')}",
+            price=4990,
+            currency="EUR",
+            renews_on=date(2027, 1, 1),
+        )
         self.accounts[name] = await models.Account.get(client_id=client_id)
         self.world.name(name, client_id)
         self.world.name("main" if name == "harbour" else f"{name}'s", self.accounts[name])
@@ -428,6 +447,7 @@ class _Story:
         await self.lend_back("northwind-harbour", "harbour-lent")
         await self.lend_back("stranger-exchange", "exchange-lent")
         await self.access()
+        await self.openings()
         await self.contact("harbour-by-northwind", "harbour", "P")
         await self.news()
 
@@ -505,6 +525,27 @@ class _Story:
         live = models.AccessGrant.filter(status=AccessStatus.ENABLED)
         await live.update(last_opened_at=now, expires_at=now + 60 * DAY)
         await live.filter(partner=self.partners["rival"]).update(expires_at=now)
+        denied = await self.ask("rival-harbour-denied")
+        with of("rival-harbour-denied"):
+            await proposals.decline(denied, by=self.seat("O"), comment=f"No {mark('rival-harbour', 'words')}")
+        await self.ask("rival-harbour-asking")
+
+    async def ask(self, owner: str) -> str:
+        """Let Rival ask to be let into Main again; return the request's id."""
+        grant = await models.AccessGrant.get(partner=self.partners["rival"])
+        with of(owner):
+            message = f"Please {mark('rival-harbour', 'words')}"
+            await grants.request(by=self.seat("R"), grant_id=grant.id, message=message)
+        request = await models.Proposal.get(grant_id=grant.id, status=ProposalStatus.PENDING)
+        self.world.name(owner, request)
+        return request.id
+
+    async def openings(self) -> None:
+        """Northwind and the owner open Main."""
+        main = self.accounts["harbour"].id
+        for owner, letter in (("northwind-harbour", "P"), ("harbour", "O")):
+            with of(owner):
+                await opening.open_account(main, by=self.seat(letter))
 
     async def news(self) -> None:
         """Each company changes what it says of itself, and the vendor changes a contact for a client."""
@@ -527,6 +568,50 @@ class _Story:
             )
         about = models.Event.filter(subject=self.contacts["harbour-kept"].id, topic="contact.updated")
         self.world.name("harbour-kept: updated", (await about.order_by("version"))[0])
+
+    # ── what it earns, and who is listed ──
+
+    async def earnings(self) -> None:
+        """Northwind earns at Harbour's and Stranger at Exchange's; Rival has a share agreed, and comes second."""
+        for number, owner in enumerate(("northwind-harbour", "stranger-exchange", "rival-harbour")):
+            partner, client = owner.split("-")
+            with of(partner):
+                share = Decimal(number + 1) / 10
+                await partners.set_revenue_share(by=self.vendor, partner_id=self.partners[partner].id, rate=share)
+            if partner == "rival":
+                continue
+            connected = models.AccessGrant.filter(partnership=self.partnerships[owner])
+            await connected.update(is_earliest=True)
+            earned = f"{partner}-earned"
+            with of(earned):
+                await payments.record(
+                    by=self.vendor,
+                    account_id=self.accounts[client].id,
+                    amount=Decimal("99.90"),
+                    currency="EUR",
+                    paid_on=date(2026, 11, 20),
+                    reference=f"Invoice {mark(earned, 'paid')}",
+                )
+            self.world.name(earned, await models.Commission.get(partner=self.partners[partner]))
+        with of("harbour"):
+            await jobs.record(by=self.vendor, account_id=self.accounts["harbour"].id, jobs_created=251)
+
+    async def directory(self) -> None:
+        """Asker is listed, and a visitor has written to it."""
+        shown = mark("asker", "listed")
+        with of("asker"):
+            await directory.set_listing(
+                by=self.seat("A"),
+                partner_id=self.partners["asker"].id,
+                listing={"headline": f"Help {shown}", "region": shown, "country": "NO", "services": [f"Care {shown}"]},
+            )
+            await directory.send_message(
+                partner_id=self.partners["asker"].id,
+                from_email=f"{mark('asker-visitor', 'mail')}@example.com",
+                from_name=f"Vic {mark('asker-visitor', 'words')}",
+                message=f"Hello {mark('asker-visitor', 'words')}",
+                ip=None,
+            )
 
     # ── what both sides change ──
 

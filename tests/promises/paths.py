@@ -35,9 +35,7 @@ STATEMENTS: Final = 250
 IDS: Final = 6
 
 ALIASES: Final = 25
-PAGE_FIELDS: Final = (
-    "{ totalCount nodes { id } edges { cursor } pageInfo { hasNextPage hasPreviousPage startCursor endCursor } }"
-)
+PAGE_INFO: Final = "pageInfo { hasNextPage hasPreviousPage startCursor endCursor }"
 
 Object = GraphQLObjectType | GraphQLInterfaceType
 
@@ -110,12 +108,20 @@ class Walker:
                 if argument not in {"first", "after"}
                 for value in _values(given.type, said)
             ]
+            shown = f"{{ totalCount nodes {{ {self._key(declared)} }} edges {{ cursor }} {PAGE_INFO} }}"
             for start in range(0, len(values) + 1, ALIASES):
                 chunk = ["", *values][start : start + ALIASES]
                 yield " ".join(
-                    f"{name}_{start + place}: {name}(first: 10{f', {value}' if value else ''}) {PAGE_FIELDS}"
+                    f"{name}_{start + place}: {name}(first: 10{f', {value}' if value else ''}) {shown}"
                     for place, value in enumerate(chunk)
                 )
+
+    def _key(self, declared: GraphQLField) -> str:
+        """What tells whose the objects of a list are: their ids; of those that have none, all that they hold."""
+        kinds = [kind.fields for kind in self.targets(declared)]
+        if all("id" in fields for fields in kinds):
+            return "id"
+        return " ".join(name for fields in kinds for name in fields)
 
     def whole(self, of: str) -> str:
         """A document that reads all of the objects with the ids `$ids` but their lists of other objects."""
@@ -240,6 +246,8 @@ class Walker:
             for name, declared in fields.items()
             if declarations.access_of(declared) and is_leaf_type(get_named_type(declared.type)) and not declared.args
         ]
+        if "id" not in fields and declarations.own_table_of(self._object(of)):
+            return [name for name, declared in fields.items() if is_leaf_type(get_named_type(declared.type))]
         return [*(["id"] if "id" in fields else ["__typename"]), *narrow]
 
     def _object(self, of: str) -> Object:

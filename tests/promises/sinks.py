@@ -28,6 +28,7 @@ OK, FAILED = receivers.answers(204), receivers.answers(500)
 class Moods:
     """What comes next for an id: nothing unusual, a failure, silence, or an answer that is lost."""
 
+    hanging: int
     tried: Counter[str] = field(default_factory=Counter)
     hung: int = 0
 
@@ -40,7 +41,7 @@ class Moods:
             return "fails"
         if chance < FAILING + LOSING:
             return "loses"
-        if self.hung < HANGING and chance % 7 == 0:
+        if self.hung < self.hanging and chance % 7 == 0:
             self.hung += 1
             return "hangs"
         return "good"
@@ -50,8 +51,8 @@ class Moods:
 class Hooks:
     """How the receiver of webhooks behaves."""
 
+    moods: Moods
     receiver: Receiver | None = None
-    moods: Moods = field(default_factory=Moods)
 
     async def __call__(self, writer: asyncio.StreamWriter) -> None:
         assert self.receiver is not None
@@ -61,9 +62,9 @@ class Hooks:
 
 
 @asynccontextmanager
-async def hooks() -> AsyncIterator[Receiver]:
+async def hooks(*, hanging: int = HANGING) -> AsyncIterator[Receiver]:
     """Receive webhooks; the receiver, whose `received` is its log."""
-    behaviour = Hooks()
+    behaviour = Hooks(moods=Moods(hanging))
     async with receivers.opened(behaviour) as receiver:
         behaviour.receiver = receiver
         yield receiver
@@ -73,9 +74,9 @@ async def hooks() -> AsyncIterator[Receiver]:
 class Mails:
     """Takes mails: `received` holds what was acknowledged, or would have been; the content of each by Message-ID."""
 
+    moods: Moods
     port: int = 0
     received: list[tuple[str, bytes]] = field(default_factory=list)
-    moods: Moods = field(default_factory=Moods)
 
     async def handle_DATA(self, server: SMTP, _: Session, envelope: Envelope) -> str:  # noqa: N802  aiosmtpd's name
         content = envelope.content
@@ -95,9 +96,9 @@ class Mails:
 
 
 @asynccontextmanager
-async def mails() -> AsyncIterator[Mails]:
+async def mails(*, hanging: int = HANGING) -> AsyncIterator[Mails]:
     """Take mails at a free port."""
-    taken = Mails()
+    taken = Mails(Moods(hanging))
     server = await asyncio.get_running_loop().create_server(
         lambda: SMTP(taken, hostname="post.example"), "127.0.0.1", 0
     )

@@ -22,7 +22,7 @@ from outbox.worker import Worker
 from resolvers import events
 from tests import given
 from tests.promises import fault, judge, sinks
-from tests.promises.fault import Fleet
+from tests.promises.fault import Fleet, Fork
 from tests.promises.load import Subscriber, Writer
 from tests.server.conftest import SECRET_KEY, chosen  # noqa: F401  a fixture
 
@@ -95,7 +95,8 @@ async def test_p1_to_p4_hold_through_kills(
         chosen(**environment)
         scene = await opened(hooks.url)
         servers, workers = SHAPES[dialect]
-        product = fault.fleet(servers, workers, {f"COUNTERSIGN_{name}": value for name, value in environment.items()})
+        settings_of_all = {f"COUNTERSIGN_{name}": value for name, value in environment.items()}
+        product = fault.fleet(servers, workers, settings_of_all, Fork)
         writers, subscribers = await scene.writers(product.urls), await scene.subscribers(product.urls)
         try:
             await run(scene, product, writers, subscribers)
@@ -108,7 +109,7 @@ async def test_p1_to_p4_hold_through_kills(
             "P3": await judge.once(writers),
             "P4": await judge.heard(subscribers, scene.partnership.id, scene.since),
         }
-        done = sum(len(writer.done) for writer in writers)
+        done = acknowledged(writers)
         came_back = sum(subscriber.connections for subscriber in subscribers)
         figures = {"kills": product.kills, "acknowledged": done, "connections of subscribers": came_back}
         sys.stdout.write(json.dumps({"promise": "P1 to P4", **figures, **verdict}) + "\n")
@@ -123,12 +124,16 @@ async def run(scene: Scene, product: Fleet, writers: list[Writer], subscribers: 
     async with asyncio.TaskGroup() as group:
         listening = [group.create_task(subscriber.listen()) for subscriber in subscribers]
         writing = [group.create_task(writer.write(stop)) for writer in writers]
-        await product.suffer(KILLS)
+        await product.suffer(KILLS, lambda: acknowledged(writers))
         stop.set()
         await asyncio.wait(writing)
         await caught_up(scene, subscribers)
         for task in listening:
             task.cancel()
+
+
+def acknowledged(writers: list[Writer]) -> int:
+    return sum(len(writer.done) for writer in writers)
 
 
 async def caught_up(scene: Scene, subscribers: list[Subscriber]) -> None:

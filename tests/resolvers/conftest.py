@@ -1,23 +1,19 @@
 """One filled world for every test of this floor: it is only read, so it is made once."""
 
-import shutil
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 from tortoise.context import TortoiseContext
 
 from domain import clock as the_clock
 from models import database as databases
-from models.sql import Dialect
 from resolvers import reads
 from resolvers.engine import Engine
 from resolvers.reads import PostgresReads, SqliteReads
 from schema import roots
 from tests import conftest
+from tests.conftest import Copied
 from tests.resolvers import world as worlds
 from tests.resolvers.world import World
 
@@ -33,19 +29,12 @@ class Filled:
 
 
 @pytest.fixture(scope="session")
-async def _filled(dialect: Dialect, template: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Filled]:
-    async with AsyncExitStack() as stack:
-        if dialect is Dialect.SQLITE:
-            file = tmp_path_factory.mktemp("world") / "world.sqlite3"
-            shutil.copyfile(Path(urlsplit(template).path), file)
-            url = f"sqlite://{file}?synchronous=OFF"
-        else:
-            url = await stack.enter_async_context(conftest.new_postgres())
-            await databases.migrate(url)
-        context = await stack.enter_async_context(databases.connected(url))
+async def _filled(copied: Copied) -> AsyncIterator[Filled]:
+    async with copied() as url, databases.connected(url) as context:
         with the_clock.frozen_at(conftest.MOMENT):
             world = await worlds.filled()
-        yield Filled(world, url, await stack.enter_async_context(reads.opened(url)), context)
+        async with reads.opened(url) as opened:
+            yield Filled(world, url, opened, context)
 
 
 @pytest.fixture

@@ -565,6 +565,9 @@ class _Arguments:
             "search": lambda: lambda: self.random.choice(PIECES),
             "token": self.tokens,
             "unread": lambda: lambda: self.random.choice((True, False)),
+            "country": lambda: lambda: self.random.choice(("NO", "ch", " de ", "XX", "")),
+            "region": lambda: lambda: self.random.choice(("Zürich", "ZÜRICH", "bergen", *PIECES)),
+            "service": lambda: lambda: self.random.choice(("Shop care", "strasse", "SHOP CARE", *PIECES)),
             "topic": lambda: lambda: [*self.random.sample(sorted(moves.TOPICS), 5), "no.topic"],
         }
         return makers[name]() if name in makers else self.words_of(name)

@@ -69,6 +69,7 @@ class Object:
 
     type: GraphQLObjectType
     row: Row
+    instead: Mapping[str, sources.Source] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -132,7 +133,7 @@ class Oracle:
     def sees(self, seat: Seat | None, table: sources.Table, row: Row) -> bool:
         """Whether a row exists for a seat."""
         if seat is None:
-            return False
+            return table.public is not None and bool(twins.of(table.public)(Of(self.rows, None, self.now, row)))
         key = (seat.id, table.visible[seat.side], row["id"])
         if key not in self._seen:
             self._seen[key] = bool(twins.of(table.visible[seat.side])(Of(self.rows, seat, self.now, row)))
@@ -247,10 +248,10 @@ class _Run:
 
     def is_own(self, of: Object, access: sources.Access) -> bool:
         """Whether a row is one of those that a narrower field shows on; the vendor's staff act for every company."""
-        if access.of is Relation.ANY or self.seat is None or self.seat.side is Side.VENDOR:
+        if self.seat is None or self.seat.side is Side.VENDOR:
             return True
-        own = declarations.table_of(of.type).own[access.of]
-        return bool(twins.of(own)(self.of(of.row)))
+        own = None if access.of is Relation.ANY else declarations.table_of(of.type).own[access.of]
+        return all(twins.of(template)(self.of(of.row)) for template in (own, access.holding) if template is not None)
 
     def arguments(self, declared: GraphQLField, node: FieldNode, *, with_defaults: bool = True) -> dict[str, Any]:
         values = get_argument_values(declared, node, self.variables)
@@ -269,9 +270,9 @@ class _Run:
         self, of: Object | Row, declared: GraphQLField, node: FieldNode, place: str
     ) -> Any:
         """The value of a field before it is completed: a leaf, an Object, plain data, or a list of these."""
-        source = declarations.source_of(declared)
         if not isinstance(of, Object):
             return of[declarations.python_name(declared)]
+        source = of.instead.get(declarations.python_name(declared)) or declarations.source_of(declared)
         match source:
             case sources.Column():
                 return of.row[source.name or declarations.python_name(declared)]
@@ -280,8 +281,10 @@ class _Run:
             case sources.Derived():
                 inputs = [twins.of(i)(self.of(of.row)) if "{" in i else of.row[i] for i in source.inputs]
                 return source.function(*([self.reader()] if source.seat else []), *inputs)
-            case sources.Embedded():
-                return Object(declarations.object_type(declared), of.row)
+            case sources.Embedded(column, instead):
+                if column is not None and of.row[column] is None:
+                    return None
+                return Object(declarations.object_type(declared), of.row, instead)
             case sources.Documents():
                 return of.row[source.name]
             case sources.One():
@@ -428,7 +431,9 @@ class _Run:
 
     def rest(self, whole: Places, order: sources.Order, after: str) -> Places:
         """What follows a cursor."""
-        place = cursors.position(runtime.checksum(self.sided(order.sql)), after, order.kind)
+        template = self.sided(order.sql)
+        kind = "text" if template == sources.BY_ID.sql else order.kind
+        place = cursors.position(runtime.checksum(template), after, kind)
         if order.descending:
             return [pair for pair in whole if pair[0] < place]
         return [pair for pair in whole if pair[0] > place]

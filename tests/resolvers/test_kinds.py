@@ -26,7 +26,11 @@ def test_every_kind_has_its_type_and_its_prefix() -> None:
 async def test_a_list_of_several_kinds_gives_each_row_its_own_type(engine: Engine, filled: Filled) -> None:
     waiting = await asking.answer(engine, INBOX, filled.world.seats["account owner"])
     types = {node["kind"]: node["__typename"] for node in waiting["data"]["viewer"]["inbox"]["nodes"]}
-    assert types == {"PARTNERSHIP_OFFER": "PartnershipOffer", "MODIFICATION": "Modification"}
+    assert types == {
+        "PARTNERSHIP_OFFER": "PartnershipOffer",
+        "MODIFICATION": "Modification",
+        "ACCESS_REQUEST": "AccessRequest",
+    }
 
 
 async def test_a_kind_without_a_type_is_an_error_and_no_other_types_object(

@@ -175,6 +175,19 @@ async def test_a_page_has_1_to_100_rows(first: int, engine: Engine, filled: Fill
     assert by_literal == by_variable == by_default == ["INVALID"]
 
 
+async def test_a_default_stands_where_its_variable_is_left_out(engine: Engine, filled: Filled) -> None:
+    admin = filled.world.seats["vendor admin"]
+    nodes = "nodes { id name @include(if: $named) }"
+    text = f"query ($n: Int! = 2, $named: Boolean = false) {{ contacts(first: $n) {{ {nodes} }} }}"
+    by_default = await asking.answer(engine, text, admin)
+    one_named = await asking.answer(engine, text, admin, n=1, named=True)
+    found = by_default["data"]["contacts"]["nodes"]
+    assert [list(node) for node in found] == [["id"], ["id"]]
+    assert [list(node) for node in one_named["data"]["contacts"]["nodes"]] == [["id", "name"]]
+    assert one_named["data"]["contacts"]["nodes"][0]["id"] == found[0]["id"]
+    assert await asking.refusal(engine, text, admin, named=None) == ["INVALID"]
+
+
 @pytest.mark.parametrize("first", ["2", 2.5, True, [2], {"n": 2}])
 async def test_a_page_size_is_a_whole_number(first: object, engine: Engine, filled: Filled) -> None:
     text = "query ($n: Int) { contacts(first: $n) { totalCount } }"

@@ -1,7 +1,7 @@
 """Streams from inside: who shares a payload, what is kept for a slow listener, and what a right's end keeps back."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,13 +11,14 @@ from graphql import GraphQLError
 from tortoise import connections
 
 import models
-from domain import clock
+from domain import changes, clock
 from domain.seats import Seat
-from models.enums import AccessStatus
+from models.enums import AccessStatus, Audience, PartnerMemberRole, SecurityRole, Side
 from outbox import relay
 from resolvers import events, reads
+from resolvers.compiler import FEED_ROWS, Plan
 from resolvers.context import Caller
-from resolvers.engine import Engine, GraphQLRequest, Subscription
+from resolvers.engine import Engine, GraphQLRequest, Reader, Subscription
 from resolvers.stream import Streams
 from schema import roots
 from tests import given
@@ -124,6 +125,141 @@ async def test_a_payload_is_made_once_for_all_who_agree_in_what_it_depends_on(st
         [False, False],
         [False, False, False],
     ]
+
+
+# ── notices: to each seat its own, read together ──
+
+TO_NOTICES = """
+    subscription ($after: Cursor) {
+        notices(after: $after) { id event { topic partnership { viewerCan } } proposal { viewerCan } }
+    }
+"""
+
+
+async def tell(two: Pair, audience: Audience = Audience.BOTH) -> None:
+    """Have something happen that everybody of the companies is told of in person."""
+    async with changes.change(by=None) as c:
+        c.event(
+            "partnership.team_changed",
+            stream=two.partnership.id,
+            subject=two.partnership.id,
+            audience=audience,
+            partnership_id=two.partnership.id,
+            partner_id=two.partner.id,
+            client_id=two.client.id,
+        )
+    await relay.publish(clock.now())
+
+
+async def crowd(two: Pair, size: int) -> list[Seat]:
+    """So many more people in each of the companies, and one in charge."""
+    colleagues = [await given.member(two.partner) for _ in range(size)]
+    staff = [await given.staff(two.account, SecurityRole.STAFF) for _ in range(size)]
+    return [two.paula, two.clara, await given.member(two.partner, PartnerMemberRole.ADMIN), *colleagues, *staff]
+
+
+async def own_notices(seat: Seat) -> list[str]:
+    return [notice.id for notice in await models.Notice.filter(seat_id=seat.id).order_by("pos")]
+
+
+def reading_notices(streams: Streams, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The statements that read notices from now on."""
+    read, fetch = list[str](), streams._engine.reads.fetch
+
+    def noted(query: str, *values: object) -> Any:
+        read.extend([query] if ".urgency" in query else [])
+        return fetch(query, *values)
+
+    monkeypatch.setattr(streams._engine.reads, "fetch", noted)
+    return read
+
+
+@pytest.mark.parametrize("size", [1, 15])
+async def test_notices_of_all_seats_are_read_by_one_statement_for_each_of_their_roles(
+    streams: Streams, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    two = await pair()
+    seats = await crowd(two, size)
+    document = TO_NOTICES.replace("{ id event", "{ id urgency event")
+    ears = [await ear(streams, seat, document) for seat in seats]
+    statements = reading_notices(streams, monkeypatch)
+    await tell(two)
+    for each in ears:
+        await each.hears(1)
+    # Of the partner's admin, its collaborators, the client's account owner, and its staff.
+    assert (len({each.seat.roles for each in ears}), len(statements)) == (4, 4)
+
+
+async def test_a_notice_reaches_its_own_seat_alone_as_that_seat_may_see_it(streams: Streams) -> None:
+    two = await pair()
+    seats = await crowd(two, 3)
+    ears = [await ear(streams, seat, TO_NOTICES) for seat in seats]
+    second = [await ear(streams, seat, TO_NOTICES) for seat in seats]
+    await tell(two, Audience.PARTNER)
+    for each in ears:
+        await each.hears(each.seat.side is Side.PARTNER)
+    # Some have read further than others, and are read for together.
+    await tell(two)
+    for each in ears + second:
+        own = await own_notices(each.seat)
+        await each.hears(len(own))
+        assert [notice["id"] for notice in each.events] == own
+        assert len(own) == (2 if each.seat.side is Side.PARTNER else 1)
+    alone = [await ear(streams, seat, TO_NOTICES, after=events.cursor(0)) for seat in seats]
+    for each, before in zip(alone, ears, strict=True):
+        await each.hears(len(before.heard))
+        assert each.heard == before.heard
+    can = {each.seat.roles: each.events[-1]["event"]["partnership"]["viewerCan"] for each in ears}
+    assert len({tuple(actions) for actions in can.values()}) > 1
+    # Who agrees in the seat shares the payload itself.
+    assert all(a is b for x, y in zip(ears, second, strict=True) for a, b in zip(x.heard, y.heard, strict=True))
+
+
+async def test_p5_whose_session_ended_hears_nothing_among_many_who_do(streams: Streams) -> None:
+    two = await pair()
+    ears = [await ear(streams, seat, TO_NOTICES) for seat in await crowd(two, 3)]
+    gone, *others = ears
+    await models.Session.filter(id=gone.seat.session_id).update(ended_at=clock.now())
+    await tell(two)
+    await gone.is_told()
+    for each in others:
+        await each.hears(1)
+    assert (gone.heard, gone.ended) == ([], ["SESSION_ENDED"])
+
+
+async def test_what_is_too_much_at_once_is_read_in_parts(streams: Streams, monkeypatch: pytest.MonkeyPatch) -> None:
+    two = await pair()
+    seats = [await given.member(two.partner) for _ in range(7)]
+    monkeypatch.setattr("resolvers.stream.MAX_ROWS", 3 * FEED_ROWS)
+    ears = [await ear(streams, seat, "subscription { notices { id urgency } }") for seat in seats]
+    statements = reading_notices(streams, monkeypatch)
+    await tell(two)
+    for each in ears:
+        await each.hears(1)
+        assert [notice["id"] for notice in each.events] == await own_notices(each.seat)
+    assert len(statements) == 3
+
+
+async def test_what_cannot_be_read_for_one_seat_is_read_for_the_others(
+    streams: Streams, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    two = await pair()
+    ears = [await ear(streams, seat, "subscription { notices { id } }") for seat in await crowd(two, 3)]
+    unlucky, *others = ears
+    payloads = streams._engine.payloads
+
+    async def failing(asked: Subscription, plan: Plan, readers: Sequence[Reader]) -> list[list[tuple[int, bytes]]]:
+        if any(reader.seat.id == unlucky.seat.id for reader in readers):
+            raise LookupError
+        return await payloads(asked, plan, readers)
+
+    monkeypatch.setattr(streams._engine, "payloads", failing)
+    await tell(two)
+    await unlucky.is_told()
+    for each in others:
+        await each.hears(1)
+    assert (unlucky.heard, unlucky.ended) == ([], ["INTERNAL"])
+    assert not any(each.ended for each in others)
 
 
 async def test_variables_keep_apart_what_cursors_do_not(streams: Streams) -> None:

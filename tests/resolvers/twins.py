@@ -11,14 +11,27 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import settings
-from domain import moves, policy, tokens
+from domain import grants as grant_law
+from domain import moves, policy, shares, tokens
 from domain import partnerships as law
 from domain.seats import Seat
 from models.base import text_key
 from models.enums import LinkPurpose, Side
 from models.link import Link
 from models.sql import Dialect
-from resolvers import events, notices, partnerships, people, proposals, viewer, webhooks
+from resolvers import (
+    accounts,
+    directory,
+    earnings,
+    events,
+    grants,
+    notices,
+    partnerships,
+    people,
+    proposals,
+    viewer,
+    webhooks,
+)
 
 Row = Mapping[str, Any]
 
@@ -104,6 +117,11 @@ def ended_by_time(stored: str) -> Twin:
     return lambda x: "EXPIRED" if x.t["status"] == stored and is_over(x.t, x.now) else x.t["status"]
 
 
+def is_open(grant: Row, now: dt.datetime) -> bool:
+    """Whether a grant lets anybody in."""
+    return grant["status"] == "ENABLED" and not is_over(grant, now)
+
+
 def is_pending(row: Row, now: dt.datetime) -> bool:
     return row["status"] == "PENDING" and not is_over(row, now)
 
@@ -143,8 +161,8 @@ def partner_sees_account(x: Of) -> bool:
 
 
 def partner_sees_staff(x: Of) -> bool:
-    grants = x.all("access_grant", partner_id=x.partner, account_id=x.t["account_id"], status="ENABLED")
-    return x.t["removed_at"] is None and any(not is_over(grant, x.now) for grant in grants)
+    grants = x.all("access_grant", partner_id=x.partner, account_id=x.t["account_id"])
+    return x.t["removed_at"] is None and any(is_open(grant, x.now) for grant in grants)
 
 
 def client_sees_contact(x: Of) -> bool:
@@ -162,10 +180,11 @@ def partner_sees_proposal(x: Of) -> bool:
 
 
 def client_sees_proposal(x: Of) -> bool:
-    if same(x.t["from_client_id"], x.client):
+    if same(x.t["from_client_id"], x.client) and x.t["account_id"] is None:
         return True
     came_by_it = x.t["kind"] == "INVITE" and same(x.t["decided_by_id"], x.user)
-    is_ours = same(x.t["to_client_id"], x.client) or came_by_it or x.t["account_id"] in x.my_accounts
+    is_asked = same(x.t["to_client_id"], x.client) and x.t["kind"] != "ACCESS_REQUEST"
+    is_ours = is_asked or came_by_it or x.t["account_id"] in x.my_accounts
     return is_ours and x.t["proposed_at"] is not None
 
 
@@ -296,7 +315,7 @@ def email_for_partner(x: Of) -> str | None:
     accounts = {
         place["account_id"] for place in x.all("staff_member", user_id=x.t["id"]) if place["removed_at"] is None
     }
-    grants = (grant for grant in x.all("access_grant", partner_id=x.partner) if grant["status"] != "DISCONNECTED")
+    grants = (grant for grant in x.all("access_grant", partner_id=x.partner) if is_open(grant, x.now))
     shares = any(grant["account_id"] in accounts for grant in grants)
     return x.t["email"] if partner_sees_user(x) or shares else None
 
@@ -338,7 +357,21 @@ def owns_an_account(x: Of, user_id: str | None, client_id: str | None) -> bool:
 
 def waits_for_client(x: Of) -> bool:
     is_asked = same(x.t["to_client_id"], x.client) and is_pending(x.t, x.now)
-    return is_asked and (x.t["kind"] != "PARTNERSHIP_OFFER" or owns_an_account(x, x.user, x.client))
+    may_answer = {
+        "PARTNERSHIP_OFFER": owns_an_account(x, x.user, x.client),
+        "ACCESS_REQUEST": owns(x, x.user, x.t["account_id"]),
+    }
+    return is_asked and may_answer.get(x.t["kind"], True)
+
+
+def owns(x: Of, user_id: str | None, account_id: str | None) -> bool:
+    places = x.all("staff_member", user_id=user_id, account_id=account_id, role="ACCOUNT_OWNER")
+    return any(place["removed_at"] is None for place in places)
+
+
+def requests_for_me(x: Of) -> int:
+    requests = (p for p in x.all("proposal", to_client_id=x.client, kind="ACCESS_REQUEST") if is_pending(p, x.now))
+    return sum(owns(x, x.user, request["account_id"]) for request in requests)
 
 
 def waiting_for_seat(x: Of) -> int:
@@ -346,7 +379,11 @@ def waiting_for_seat(x: Of) -> int:
     is_owner = owns_an_account(x, x.t["user_id"], x.t["client_id"])
     asked = (
         same(proposal["to_partner_id"], x.t["partner_id"])
-        or (same(proposal["to_client_id"], x.t["client_id"]) and (is_owner or proposal["kind"] != "PARTNERSHIP_OFFER"))
+        or (
+            same(proposal["to_client_id"], x.t["client_id"])
+            and (is_owner or proposal["kind"] != "PARTNERSHIP_OFFER")
+            and (proposal["kind"] != "ACCESS_REQUEST" or owns(x, x.t["user_id"], proposal["account_id"]))
+        )
         for proposal in x.rows["proposal"]
         if is_pending(proposal, x.now)
     )
@@ -414,6 +451,7 @@ def consequences(x: Of) -> str:
     )
     undone = (
         [grant for grant in grants if grant["status"] != "DISCONNECTED"],
+        [grant for grant in grants if earns(replace(x, t=grant))],
         [row for row in lent if row["assigned_at"] is not None and row["released_at"] is None],
         [proposal for proposal in asked if is_pending(proposal, x.now)],
     )
@@ -421,8 +459,90 @@ def consequences(x: Of) -> str:
     return ".".join([x.t["id"], str(x.t["version"]), *ids])
 
 
+def my_role(x: Of) -> str | None:
+    """The place that the seat has in an account of its own client."""
+    places = x.all("staff_member", account_id=x.t["id"], user_id=x.user)
+    found = [place["role"] for place in places if place["removed_at"] is None and same(x.t["client_id"], x.client)]
+    return found[0] if found else None
+
+
+def open_grants(x: Of) -> int:
+    grants = x.all("access_grant", account_id=x.t["id"], partner_id=x.partner)
+    return sum(is_open(grant, x.now) for grant in grants)
+
+
+def usage(x: Of) -> str:
+    last = x.t["last_job_at"]
+    return "ACTIVE" if last is not None and last > x.now - dt.timedelta(days=7) else "INACTIVE"
+
+
+def _connections_of(x: Of, **columns: object) -> list[Row]:
+    return [grant for grant in x.all("access_grant", **columns) if grant["status"] != "DISCONNECTED"]
+
+
+def _account_of(x: Of) -> Row:
+    return _row(x, "account", x.t["account_id"])
+
+
+def share_reason(x: Of) -> str:
+    """Who was there first, then whether there is anything agreed, then whether it is time."""
+    if x.t["status"] == "DISCONNECTED":
+        return "DISCONNECTED"
+    activated_at = _account_of(x)["activated_at"]
+    if activated_at is not None and not x.t["is_earliest"]:
+        return "CONNECTED_TOO_LATE" if x.t["connected_at"] > activated_at else "ANOTHER_PARTNER_FIRST"
+    if _row(x, "partner", x.t["partner_id"])["revenue_share_ppm"] is None:
+        return "NO_SHARE_AGREED"
+    return "WAITING_FOR_JOBS" if activated_at is None else "ELIGIBLE"
+
+
+def earns(x: Of) -> bool:
+    return share_reason(x) == "ELIGIBLE"
+
+
+def opened_last(x: Of) -> dt.datetime:
+    """When the partner has opened an account, or was connected to it."""
+    [grant] = _connections_of(x, account_id=x.t["id"], partner_id=x.partner)
+    moment: dt.datetime = grant["last_opened_at"] or grant["connected_at"]
+    return moment
+
+
+def is_client_or_account(x: Of) -> bool:
+    client = _row(x, "client", _account_of(x)["client_id"])
+    return text_key(x.value) in x.t["account_key"] or text_key(x.value) in client["name_key"]
+
+
+_OF_SERVICE: Twin = lambda x: text_key(x.value) in [text_key(each) for each in x.t["services"]]  # noqa: E731  a row of the table under two keys
+
+
 def connected_accounts(x: Of) -> int:
     return sum(grant["status"] != "DISCONNECTED" for grant in x.all("access_grant", partnership_id=x.t["id"]))
+
+
+def is_last(x: Of) -> bool:
+    """Whether a grant is the only one that connects its partner with the client."""
+    connected = x.all("access_grant", partnership_id=x.t["partnership_id"])
+    return [grant["id"] for grant in connected if grant["status"] != "DISCONNECTED"] == [x.t["id"]]
+
+
+def with_its_end(of_partnership: Twin, of_grant: Twin) -> Twin:
+    """What a disconnection costs: of the partnership, if that ends with it."""
+    return lambda x: of_partnership(replace(x, t=_partnership_of(x))) if is_last(x) else of_grant(x)
+
+
+def requests_of_grant(x: Of) -> list[str]:
+    return [proposal["id"] for proposal in x.all("proposal", grant_id=x.t["id"]) if is_pending(proposal, x.now)]
+
+
+def pending_proposals(x: Of) -> int:
+    asked = x.all("proposal", partnership_id=x.t["id"])
+    return sum(p["kind"] in {"MODIFICATION", "ACCESS_REQUEST"} and is_pending(p, x.now) for p in asked)
+
+
+def disconnection(x: Of) -> str:
+    """What a disconnection would undo, each by its ids."""
+    ended = consequences(replace(x, t=_partnership_of(x))) if is_last(x) else ""
+    return ".".join([x.t["id"], *(requests_of_grant(x) or [""]), "earns" if earns(x) else "", ended])
 
 
 def assigned_contacts(x: Of) -> int:
@@ -451,11 +571,22 @@ TWINS: Final[Mapping[str, Twin]] = {
     policy.PROPOSAL_STATUS: _PROPOSAL_STATUS,
     f"({policy.PROPOSAL_STATUS})": _PROPOSAL_STATUS,
     policy.GRANT_STATUS: ended_by_time("ENABLED"),
+    f"({policy.GRANT_STATUS})": ended_by_time("ENABLED"),
     partnerships.LABEL: label,
     **dict.fromkeys(partnerships.CONTACT_LABEL.values(), contact_label),
     # values
     "0": lambda _: 0,
     law.CONSEQUENCES: consequences,
+    grant_law.CONSEQUENCES: disconnection,
+    grant_law.IS_LAST: is_last,
+    grants.CONTACTS_RELEASED: with_its_end(assigned_contacts, lambda _: 0),
+    grants.REQUESTS_CANCELLED: with_its_end(pending_proposals, lambda x: len(requests_of_grant(x))),
+    grants.CREDITS_LOST: lambda x: int(x.t["status"] != "DISCONNECTED"),
+    grants.OWNS: lambda x: owns(x, x.user, x.t["account_id"]),
+    grants.IS_REQUESTED: lambda x: requests_of_grant(x) != [],
+    proposals.MAY_ANSWER: lambda x: x.t["kind"] != "ACCESS_REQUEST" or owns(x, x.user, x.t["account_id"]),
+    viewer.ACCESS_REQUESTS[Side.CLIENT]: requests_for_me,
+    partnerships.PENDING_PROPOSALS: pending_proposals,
     partnerships.PENDING_MODIFICATIONS: pending_modifications,
     viewer.PENDING_MODIFICATIONS[Side.PARTNER]: modifications_for_me,
     viewer.PENDING_MODIFICATIONS[Side.CLIENT]: modifications_for_me,
@@ -465,6 +596,19 @@ TWINS: Final[Mapping[str, Twin]] = {
     people.EMAIL_FOR_CLIENT: email_for_client,
     partnerships.ASSIGNED_CONTACTS: assigned_contacts,
     partnerships.CONNECTED_ACCOUNTS: connected_accounts,
+    shares.REASON: share_reason,
+    shares.EARNS: earns,
+    earnings.STATUS_CREDITS: lambda x: len(_connections_of(x, partner_id=x.t["id"])),
+    earnings.STOPS_WITH_PARTNERSHIP: lambda x: any(
+        earns(replace(x, t=grant)) for grant in x.all("access_grant", partnership_id=x.t["id"])
+    ),
+    directory.NAME: lambda x: _row(x, "partner", x.t["partner_id"])["name"],
+    viewer.OPENED_LAST[Side.PARTNER]: opened_last,
+    viewer.OPENED_LAST[Side.CLIENT]: lambda x: x.t["last_job_at"] or x.t["created_at"],
+    accounts.MY_ROLE: my_role,
+    accounts.IS_OPEN: open_grants,
+    accounts.MAY_VIEW_HISTORY: lambda x: my_role(x) in {"ACCOUNT_OWNER", "MANAGER"},
+    accounts.USAGE: usage,
     events.HAS_DETAILS: lambda x: x.t["reason"] is not None or x.t["changes"] != [],
     viewer.SEAT_NAME: seat_name,
     notices.UNREAD: lambda x: unread_notices(x, x.t["id"]),
@@ -491,11 +635,18 @@ TWINS: Final[Mapping[str, Twin]] = {
     partnerships.PENDING: lambda x: same(x.t["partnership_id"], x.p) and is_pending(x.t, x.now),
     partnerships.OFFERABLE: is_offerable,
     partnerships.ACCOUNTS_LOST: is_connected,
+    grants.REQUEST: lambda x: same(x.t["grant_id"], x.p) and is_pending(x.t, x.now),
+    grants.ACCOUNT_LOST: lambda x: any(
+        grant["account_id"] == x.t["id"] and grant["status"] != "DISCONNECTED"
+        for grant in x.all("access_grant", id=x.p)
+    ),
     # which of a list
     partnerships.OWN_CONTACTS[Side.CLIENT]: lambda x: same(x.t["client_id"], x.client),
     "{t}.kind = 'MODIFICATION'": lambda x: x.t["kind"] == "MODIFICATION",
     "{t}.status <> 'DISCONNECTED'": lambda x: x.t["status"] != "DISCONNECTED",
     "{t}.kind = 'PARTNERSHIP_OFFER'": lambda x: x.t["kind"] == "PARTNERSHIP_OFFER",
+    "{t}.kind = 'ACCESS_REQUEST'": lambda x: x.t["kind"] == "ACCESS_REQUEST",
+    policy.PROPOSAL_IS_PENDING: lambda x: is_pending(x.t, x.now),
     "{t}.kind = 'INVITE'": lambda x: x.t["kind"] == "INVITE",
     partnerships.NOT_HIDDEN[Side.PARTNER]: lambda x: not x.t["hidden_by_partner"],
     partnerships.NOT_HIDDEN[Side.CLIENT]: lambda x: not x.t["hidden_by_client"],
@@ -510,6 +661,13 @@ TWINS: Final[Mapping[str, Twin]] = {
     "{t}.kind" + _WITHIN: lambda x: x.t["kind"] in x.value,
     "{t}.topic" + _WITHIN: lambda x: x.t["topic"] in x.value,
     policy.PARTNERSHIP_STATUS + _WITHIN: lambda x: _PARTNERSHIP_STATUS(x) in x.value,
+    policy.GRANT_STATUS + _WITHIN: lambda x: ended_by_time("ENABLED")(x) in x.value,
+    viewer.SEARCH_GRANTS: is_client_or_account,
+    viewer.USAGE_OF_GRANT + " = :value": lambda x: usage(replace(x, t=_account_of(x))) == x.value,
+    "{t}.country = :value": lambda x: x.t["country"] == x.value.strip().upper(),
+    "{t}.region_key = :value": lambda x: text_key(x.t["region"]) == text_key(x.value),
+    directory.OF_SERVICE.sql[Dialect.POSTGRES]: _OF_SERVICE,  # type: ignore[index]  # a mapping by dialect
+    directory.OF_SERVICE.sql[Dialect.SQLITE]: _OF_SERVICE,  # type: ignore[index]  # as above
     policy.PROPOSAL_STATUS + _WITHIN: lambda x: _PROPOSAL_STATUS(x) in x.value,
     partnerships.LABEL + _WITHIN: lambda x: label(x) in x.value,
     **dict.fromkeys(partnerships.OF_CONTACT_LABEL.values(), lambda x: contact_label(x) in x.value),
@@ -581,6 +739,9 @@ def _title(x: Of, about: Row) -> str:
         return str(_partnership_of(Of(x.rows, x.seat, x.now, about))["title"])
     if about["invite_kind"] == "ACCOUNT_OWNER":
         return f"Account owner of {_row(x, 'account', about['account_id'])['name']}"
+    if about["invite_kind"] == "STAFF":
+        part = {"ACCOUNT_OWNER": "Account owner", "MANAGER": "Manager", "STAFF": "Staff"}[about["role"]]
+        return f"{part} of {_row(x, 'account', about['account_id'])['name']}"
     return f"Partner admin of {_recipient(x, about)}"
 
 

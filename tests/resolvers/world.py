@@ -45,6 +45,12 @@ DAY: Final = timedelta(days=1)
 MOMENT: Final = timedelta(microseconds=1)
 # What a LIKE without escapes would take for more than itself, and what case folding changes.
 ODD_NAMES: Final = ("100% Öl_Werk \\ Söhne", "Straße ẞ ﬁn", "日本食堂", "  İstanbul   Çarşı ", "Ａｎｎｅ Łódź")  # noqa: RUF001
+_SUBSCRIBED: Final[Mapping[str, Any]] = {
+    "plan": "Business",
+    "price": 4990,
+    "currency": "EUR",
+    "renews_on": date(2027, 1, 1),
+}
 UNKNOWN_IDS: Final = ("nowhere_01jd0000000000000000000000", "partner", "", "_", "müll_👀")
 
 
@@ -76,6 +82,8 @@ async def _filled() -> World:
     await works.notices()
     await works.links()
     await works.webhooks()
+    await works.earnings()
+    await works.directory()
     await sessions(people)
     for model in models.TABLES:
         world.tables[model._meta.db_table] = await model.all().values()
@@ -119,12 +127,19 @@ class _People:
         accounts = {
             clients[0].id: [
                 await given.account(clients[0], "Main shop", jobs_created=100, last_job_at=clock.now() - DAY),
-                await given.account(clients[0], "main  SHOP"),
-                await given.account(clients[0], ODD_NAMES[4], status=AccountStatus.CANCELLED),
+                await given.account(clients[0], "main  SHOP", last_job_at=clock.now() - 7 * DAY),
+                await given.account(clients[0], ODD_NAMES[4], status=AccountStatus.CANCELLED, **_SUBSCRIBED),
             ],
-            clients[1].id: [await given.account(clients[1], "Main shop", jobs_created=99)],
-            clients[2].id: [await given.account(clients[2], ODD_NAMES[3]), await given.account(clients[2], "B_%")],
-            clients[3].id: [await given.account(clients[3], "Quay", status=AccountStatus.SETTING_UP)],
+            clients[1].id: [
+                await given.account(
+                    clients[1], "Main shop", jobs_created=99, last_job_at=clock.now() - 7 * DAY + MOMENT
+                )
+            ],
+            clients[2].id: [
+                await given.account(clients[2], ODD_NAMES[3]),
+                await given.account(clients[2], "B_%", plan=""),
+            ],
+            clients[3].id: [await given.account(clients[3], "Quay", status=AccountStatus.SETTING_UP, plan="Business")],
             clients[4].id: [],
         }
         companies: list[models.Partner | models.Client] = [*partners, *clients]
@@ -239,6 +254,7 @@ class _Works:
             late = now - DAY if "older" in email else now + 9 * DAY
             await self.partnership(partner, None, status.OFFERED, expires_at=late, client_key=email, email=email)
         await self.modifications()
+        await self.requests()
         await self.teams()
 
     async def partnership(
@@ -340,6 +356,30 @@ class _Works:
                     await self.modification(partnership, by, _STATUS.DRAFT, number)
             if not is_over:
                 await self.pending(partnership, number)
+
+    async def requests(self) -> None:
+        """For access, in every state; what waits is of those who are shut out, some no more since this moment."""
+        now, of = clock.now(), {partnership.id: partnership for partnership in self.partnerships}
+        shut = {AccessStatus.EXPIRED, AccessStatus.DISABLED}
+        for number, grant in enumerate(self.grants):
+            is_over = grant.status is AccessStatus.DISCONNECTED
+            statuses = [*_ASKED[number % 2], *([_STATUS.CANCELLED] if is_over else [])]
+            is_shut = grant.status in shut or grant.expires_at == now
+            for status in [*statuses, *([_STATUS.PENDING] if is_shut else [])]:
+                is_answered = status in _ANSWERED
+                made = await given.request(
+                    of[grant.partnership_id],
+                    grant,
+                    status=status,
+                    version=1 + number % 3,
+                    message="Grüße 👋 lasst uns ein" if number % 2 else None,
+                    proposed_by=self.user_of("partner member"),
+                    comment="Nein." if status is _STATUS.DECLINED else None,
+                    decided_by=self.user_of("account owner") if is_answered else None,
+                    decided_at=now if is_answered else None,
+                    expires_at=[now + DAY, now + 9 * DAY, now][number % 3],
+                )
+                self.proposals.append(made)
 
     async def pending(self, partnership: models.Partnership, number: int) -> None:
         """What waits: of one side or of both, until tomorrow, for weeks, or no more since this moment; a counter."""
@@ -635,6 +675,61 @@ class _Works:
             created_at=clock.now(),
         )
 
+    # ── what it earns, and who is listed ──
+
+    async def earnings(self) -> None:
+        """Let connections earn, wait, be too late, come second, and have nothing agreed; and pay."""
+        now, (_, second, _, fourth) = clock.now(), self.people.partners
+        harbour, _, odd, *_ = self.people.clients
+        _, annex, _ = self.people.accounts[harbour.id]
+        await models.Account.filter(id=annex.id).update(jobs_created=100, activated_at=now - DAY)
+        await models.Account.filter(id=self.people.accounts[odd.id][0].id).update(jobs_created=150, activated_at=now)
+        await models.Partner.filter(id=second.id).update(revenue_share_ppm=1)
+        for account in await models.Account.filter(activated_at=now).order_by("id"):
+            connected = models.AccessGrant.filter(account_id=account.id).exclude(status=AccessStatus.DISCONNECTED)
+            earliest = await connected.order_by("id").first()
+            if earliest is not None:
+                await models.AccessGrant.filter(id=earliest.id).update(is_earliest=True)
+        for number, grant in enumerate(grant for grant in self.grants if grant.partner_id != fourth.id):
+            amount, currency = [(123_450, "EUR"), (70, "JPY"), (1_005, "BHD")][number % 3]
+            payment = await models.Payment.create(
+                account_id=grant.account_id,
+                reference=f"INV-{number}",
+                amount=amount,
+                currency=currency,
+                paid_on=date(2026, 11, 1) + number * DAY,
+                recorded_at=now,
+            )
+            await models.Commission.create(
+                partner_id=grant.partner_id,
+                account_id=grant.account_id,
+                grant_id=grant.id,
+                payment=payment,
+                paid=amount,
+                amount=amount // (2 + number),
+                currency=currency,
+                rate_ppm=[150_000, 1, 1_000_000][number % 3],
+                earned_at=now - number * DAY,
+            )
+
+    async def directory(self) -> None:
+        """List all partners but one."""
+        first, second, _, fourth = self.people.partners
+        services = [["Shop care", ODD_NAMES[1]], [], ["shop  CARE"]]
+        for number, partner in enumerate((first, second, fourth)):
+            region = ("Zürich", "Bergen", ODD_NAMES[4])[number]
+            await models.DirectoryListing.create(
+                partner=partner,
+                name_key=partner.name_key,
+                headline=ODD_NAMES[number],
+                region=region,
+                region_key=base.text_key(region),
+                country=("CH", "NO", "NO")[number],
+                services=services[number],
+                service_keys=[base.text_key(service) for service in services[number]],
+                listed_at=clock.now(),
+            )
+
     def user_of(self, seat: str) -> models.User:
         held = self.world.seats[seat]
         return next(user for user in self.people.users if held and user.id == held.user_id)
@@ -650,6 +745,7 @@ _ITEMS = {
 }
 # Which of a company's contacts a modification lends: what is open or accepted lends nobody twice.
 _ADDED = {_STATUS.ACCEPTED: 5, _STATUS.DRAFT: 6, _STATUS.PENDING: 7}
+_ASKED = ((_STATUS.ACCEPTED, _STATUS.WITHDRAWN), (_STATUS.DECLINED, _STATUS.EXPIRED))
 _SETTLED = (*_ITEMS, _STATUS.WITHDRAWN, _STATUS.EXPIRED, _STATUS.CANCELLED)
 _ANSWERED = frozenset({ProposalStatus.ACCEPTED, ProposalStatus.PARTIALLY_ACCEPTED, ProposalStatus.DECLINED})
 _OFFERS = {
@@ -665,6 +761,6 @@ _OFFERS = {
 def missing_ids() -> list[str]:
     """Ids that name nothing: of every type, and of none."""
     companies = ("user", "partner", "client", "account", "contact")
-    works = ("partnership", "offer", "modification", "item", "manager", "invite", "grant", "event")
+    works = ("partnership", "offer", "modification", "item", "request", "manager", "invite", "grant", "event")
     prefixes = (*companies, *works)
     return [*(f"{prefix}_{0:026d}" for prefix in prefixes), *UNKNOWN_IDS]

@@ -14,7 +14,7 @@ from graphql import (
 
 from domain import policy
 from resolvers import declarations
-from resolvers.sources import Column, Function, Given, GivenRow, Own, Verb
+from resolvers.sources import Column, Embedded, Function, Given, GivenRow, GivenRows, Own, Verb
 from schema import roots
 
 SCHEMA = roots.executable()
@@ -54,9 +54,17 @@ def test_every_field_is_placed(parent: str, name: str, field: GraphQLField) -> N
     if parent == "Mutation":
         assert isinstance(source, Verb)
     elif parent.endswith("Payload"):
-        assert isinstance(source, (Given, GivenRow, Own, Function))
+        assert isinstance(source, (Given, GivenRow, GivenRows, Own, Function))
     elif isinstance(source, Column) and table is not None:
         assert (source.name or declarations.python_name(field)) in _columns(table.name)
+
+
+def test_what_is_embedded_from_elsewhere_has_all_of_its_fields_from_there() -> None:
+    for _, _, field in FIELDS:
+        source = declarations.source_of(field)
+        if isinstance(source, Embedded) and source.instead:
+            declared = declarations.object_type(field).fields.values()
+            assert [*source.instead] == [declarations.python_name(each) for each in declared]
 
 
 def test_a_field_that_some_may_not_read_is_nullable() -> None:

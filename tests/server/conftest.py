@@ -7,7 +7,7 @@ import httpx2
 import pytest
 
 import settings
-from tests.server.serving import ready, running
+from tests.server.serving import http, ready, running
 
 SECRET_KEY = "not a secret but long enough for a test"
 
@@ -30,7 +30,7 @@ def chosen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Callable
 async def served(committed: str, chosen: Callable[..., None]) -> AsyncIterator[httpx2.AsyncClient]:
     """Serve an empty database. A client that follows no redirect and keeps cookies, as a browser does."""
     chosen(DATABASE_URL=committed)
-    async with running() as url, httpx2.AsyncClient(base_url=url) as client:
+    async with running() as url, http(url) as client:
         await ready(client)
         yield client
 
@@ -44,7 +44,7 @@ async def standing(template: str, tmp_path_factory: pytest.TempPathFactory) -> A
         patch.setenv("COUNTERSIGN_DATABASE_URL", template)
         settings.load.cache_clear()
         async with running() as url:
-            async with httpx2.AsyncClient(base_url=url) as client:
+            async with http(url) as client:
                 await ready(client)
             yield url
     settings.load.cache_clear()
@@ -53,5 +53,5 @@ async def standing(template: str, tmp_path_factory: pytest.TempPathFactory) -> A
 @pytest.fixture
 async def asked(standing: str) -> AsyncIterator[httpx2.AsyncClient]:
     """Ask the server that stands for all tests of the module."""
-    async with httpx2.AsyncClient(base_url=standing) as client:
+    async with http(standing) as client:
         yield client

@@ -1,6 +1,7 @@
 """The running server: uvicorn on a free port of the loopback, in a thread with a loop and connections of its own."""
 
 import asyncio
+import ssl
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -13,6 +14,15 @@ import settings
 from web import guard, wires
 
 LONGEST_WAIT = 10.0
+# Seconds for one answer: the machine may have more to do.
+PATIENCE = 30.0
+# Nobody whom tests ask speaks TLS: no client needs to read, for a twentieth of a second, whom the machine trusts.
+NO_AUTHORITIES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
+def http(url: str = "", timeout: float = PATIENCE) -> httpx2.AsyncClient:
+    """Ask servers of ours; cookies are kept, redirects are not followed."""
+    return httpx2.AsyncClient(base_url=url, verify=NO_AUTHORITIES, timeout=timeout)
 
 
 @asynccontextmanager

@@ -12,16 +12,24 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from models import database
+from models.account import Account, StaffMember
 from models.client import Client
-from models.enums import PartnershipStatus, ProposalKind, ProposalStatus, Side
+from models.enums import (
+    AccountStatus,
+    InviteKind,
+    PartnershipStatus,
+    ProposalKind,
+    ProposalStatus,
+    SecurityRole,
+    Side,
+)
 from models.partner import Partner
 from models.partnership import Partnership
 from models.proposal import Proposal
 from models.user import User
 from tests.mailer import post_office
 from tests.server.conftest import SECRET_KEY
-from tests.server.serving import LONGEST_WAIT, until
+from tests.server.serving import LONGEST_WAIT, http, until
 
 SERVER = Path(__file__).parents[2] / "server.py"
 
@@ -91,10 +99,10 @@ async def test_demo_data_is_put_into_an_empty_database_once(committed: str, tmp_
     assert first == second
     assert "mara@countersign.example" in first
     assert await Partnership.all().order_by("id").values() == partnerships
-    assert (await Partner.all().count(), await Client.all().count()) == (3, 5)
+    assert (await Partner.all().count(), await Client.all().count()) == (3, 6)
     assert sorted(row["status"] for row in partnerships) == sorted(
         [
-            *[PartnershipStatus.ACTIVE] * 3,
+            *[PartnershipStatus.ACTIVE] * 4,
             PartnershipStatus.DECLINED,
             PartnershipStatus.ENDED,
             PartnershipStatus.EXPIRED,
@@ -119,6 +127,11 @@ async def test_demo_data_is_put_into_an_empty_database_once(committed: str, tmp_
         (Side.PARTNER, ProposalStatus.DRAFT),
         (Side.CLIENT, ProposalStatus.DRAFT),
     ]
+    staff = await StaffMember.filter(account__client__name="Harbour Foods").order_by("role")
+    assert [place.role for place in staff] == sorted(SecurityRole)
+    handed_over = await Account.get(status=AccountStatus.SETTING_UP)
+    waiting = Proposal.filter(status=ProposalStatus.PENDING, account_id=handed_over.id)
+    assert [invite.invite_kind for invite in await waiting] == [InviteKind.ACCOUNT_OWNER]
     assert len(list((tmp_path / "mail" / "new").iterdir())) > 40
 
 
@@ -136,13 +149,12 @@ async def test_demo_data_leaves_a_filled_database_alone(committed: str, tmp_path
     assert await User.all().count() == 1
 
 
-async def test_a_server_that_is_told_to_stop_finishes_and_ends(blank: str, tmp_path: Path) -> None:
-    await database.migrate(blank)
+async def test_a_server_that_is_told_to_stop_finishes_and_ends(committed: str, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    process = await started("serve", "--port", str(port), url=blank, data_dir=tmp_path)
+    process = await started("serve", "--port", str(port), url=committed, data_dir=tmp_path)
     try:
-        async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+        async with http(f"http://127.0.0.1:{port}") as client:
 
             async def answers() -> bool:
                 try:

@@ -10,7 +10,7 @@ import pytest
 
 from models import database
 from models.sql import Dialect
-from tests.server.serving import ready, running, until
+from tests.server.serving import http, ready, running, until
 
 QUERY = {"query": "{ __typename }"}
 
@@ -76,7 +76,7 @@ async def test_a_server_that_serves_is_alive_and_ready(served: httpx2.AsyncClien
 
 async def test_a_database_without_its_tables_is_waited_for(blank: str, chosen: Callable[..., None]) -> None:
     chosen(DATABASE_URL=blank)
-    async with running() as url, httpx2.AsyncClient(base_url=url) as client:
+    async with running() as url, http(url) as client:
 
         async def has_looked() -> bool:
             return "migrate" in (await client.get("/health/ready")).text
@@ -94,7 +94,7 @@ async def test_a_database_without_its_tables_is_waited_for(blank: str, chosen: C
 
 
 async def test_a_database_that_goes_away_is_said_and_waited_for(switch: Switch) -> None:
-    async with running() as url, httpx2.AsyncClient(base_url=url) as client:
+    async with running() as url, http(url) as client:
         await ready(client)
         await switch.close()
         said = await ready(client, 503)
@@ -114,7 +114,7 @@ async def test_a_database_that_goes_away_is_said_and_waited_for(switch: Switch) 
 
 
 async def test_a_request_that_finds_the_database_gone_before_anybody_noticed_is_503(switch: Switch) -> None:
-    async with running() as url, httpx2.AsyncClient(base_url=url) as client:
+    async with running() as url, http(url) as client:
         await ready(client)
         await switch.close()
         answer = await client.post("/graphql", json={"query": "{ viewer { user { name } } }"}, headers=SIGNED_IN)
@@ -124,7 +124,7 @@ async def test_a_request_that_finds_the_database_gone_before_anybody_noticed_is_
 
 async def test_a_server_starts_without_its_database_and_takes_up_its_work_later(switch: Switch) -> None:
     await switch.close()
-    async with running() as url, httpx2.AsyncClient(base_url=url) as client:
+    async with running() as url, http(url) as client:
         refused = await client.post("/graphql", json=QUERY)
         await switch.open()
         await ready(client)

@@ -13,13 +13,13 @@ from starlette.types import Message
 
 import models
 from domain import changes, signing, verification
-from models.enums import Audience
+from models.enums import Audience, SecurityRole
 from resolvers import histories, reads
 from resolvers.context import SeatChangedError
 from tests import given
 from tests.domain.test_changes import chain_breaks_at, history
 from tests.server.exporting import Sides, exported, lines, partnered, saved, saved_keys
-from tests.server.serving import ready, running
+from tests.server.serving import http, ready, running
 from web import history as endpoint
 
 NOWHERE = {"errors": [{"message": "There is no such history.", "extensions": {"code": "NOT_FOUND"}}]}
@@ -189,6 +189,17 @@ async def test_the_streams_of_an_account_and_a_company_are_their_owners_and_the_
     assert orjson.loads(created["payload"])["topic"] == "contact.created"
 
 
+async def test_1_7_an_account_s_is_for_those_of_its_staff_whose_role_comes_with_it(
+    served: httpx2.AsyncClient, sides: Sides
+) -> None:
+    statuses = {}
+    for role in SecurityRole:
+        seat = await given.staff(sides.account, role)
+        await given.session(await models.Seat.get(id=seat.id), f"of-{role}")
+        statuses[role] = (await exported(served, sides.account.id, f"of {role}")).status_code
+    assert statuses == {SecurityRole.ACCOUNT_OWNER: 200, SecurityRole.MANAGER: 200, SecurityRole.STAFF: 404}
+
+
 async def test_without_a_session_that_lasts_it_is_401(
     served: httpx2.AsyncClient, sides: Sides, clock: ModuleType
 ) -> None:
@@ -340,14 +351,18 @@ async def test_the_public_keys_may_be_kept_for_five_minutes(served: httpx2.Async
     expected = {"content-type": "application/json", "cache-control": "public, max-age=300"}
     assert {name: answer.headers[name] for name in expected} == expected
     assert answer.json() == await signing.published()
-    assert [sorted(key) for key in answer.json()["keys"]] == [["crv", "kid", "kty", "use", "x"]]
+    # The one for heads, and the one for account sessions, which any JWT library verifies.
+    assert [sorted(key) for key in answer.json()["keys"]] == [
+        ["crv", "kid", "kty", "use", "x"],
+        ["alg", "crv", "kid", "kty", "use", "x"],
+    ]
     asked = await served.head("/.well-known/jwks.json")
     assert (asked.status_code, asked.content) == (200, b"")
 
 
 async def test_a_server_that_is_not_ready_says_so(blank: str, chosen: Callable[..., None]) -> None:
     chosen(DATABASE_URL=blank)
-    async with running() as url, httpx2.AsyncClient(base_url=url) as client:
+    async with running() as url, http(url) as client:
         await ready(client, 503)
         for path in ("/history/partnership_01jd0000000000000000000000.jsonl", "/.well-known/jwks.json"):
             answer = await client.get(path, headers={"authorization": "Bearer x"})

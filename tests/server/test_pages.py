@@ -13,7 +13,7 @@ from domain import clock, partners, partnerships, proposals, seats, tokens
 from domain.seats import Seat
 from models.enums import InviteKind, MailStatus, PartnerKind, PartnerMemberRole, ProposalStatus
 from tests import given
-from tests.server.serving import running, until
+from tests.server.serving import http, ready, running, until
 from web import pages
 
 PASSWORD = "correct horse battery"
@@ -93,7 +93,8 @@ async def test_the_token_leaves_the_address_for_a_cookie_of_ten_minutes(served: 
 async def test_behind_https_the_cookie_travels_by_https_only(committed: str, chosen: Callable[..., None]) -> None:
     chosen(DATABASE_URL=committed, PUBLIC_URL="https://partners.example")
     token = await invited_partner_admin()
-    async with running() as url, httpx2.AsyncClient(base_url=url) as client:
+    async with running() as url, http(url) as client:
+        await ready(client)
         answer = await client.get(f"/l/{token}")
     assert answer.headers["set-cookie"].endswith("; SameSite=strict; Secure")
 
@@ -154,7 +155,7 @@ async def test_a_click_in_a_webmail_goes_on_by_itself_with_its_cookie(served: ht
 
 async def test_with_a_portal_links_lead_there(committed: str, chosen: Callable[..., None]) -> None:
     chosen(DATABASE_URL=committed, PORTAL_URL="https://portal.example/app/")
-    async with running() as url, httpx2.AsyncClient(base_url=url) as client:
+    async with running() as url, http(url) as client:
         link, page, posted = await client.get("/l/abc%22%20%0dx"), await client.get("/l"), await client.post("/l")
     assert (link.status_code, link.headers["location"]) == (303, "https://portal.example/app/l/abc%22%20%0Dx")
     assert (page.status_code, page.headers["location"]) == (303, "https://portal.example/app/l")
@@ -366,6 +367,11 @@ async def test_an_invites_link_signs_nobody_in(served: httpx2.AsyncClient) -> No
 
 
 def test_every_kind_of_invite_that_is_sent_and_every_end_of_one_has_its_words() -> None:
-    assert set(pages.INVITES) == {InviteKind.PARTNER_ADMIN, InviteKind.ACCOUNT_OWNER, InviteKind.PARTNERSHIP}
+    assert set(pages.INVITES) == {
+        InviteKind.PARTNER_ADMIN,
+        InviteKind.ACCOUNT_OWNER,
+        InviteKind.STAFF,
+        InviteKind.PARTNERSHIP,
+    }
     unanswered = {ProposalStatus.DRAFT, ProposalStatus.PENDING, ProposalStatus.PARTIALLY_ACCEPTED}
     assert set(pages.ANSWERED) == set(ProposalStatus) - unanswered

@@ -3,10 +3,12 @@
 import asyncio
 import socket as system
 import time
+from datetime import UTC, datetime
 
 import httpx2
 import pytest
 import websockets
+from tortoise.transactions import in_transaction
 
 import models
 from domain import clock, partnerships, proposals, seats
@@ -27,6 +29,7 @@ from tests.server.serving import until
 from web import sockets, wires
 
 AT_ONCE = 1.0
+LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 async def reasons(socket: Socket, name: str, count: int) -> list[str]:
@@ -352,6 +355,53 @@ async def test_p5_a_stream_ends_with_the_access_and_the_socket_stays(served: htt
         await two.happens()
         assert (await paula.event(to_partnership))["topic"] == "partnership.accepted"
     assert (code, took < AT_ONCE) == ("ACCESS_ENDED", True)
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"status": AccessStatus.DISABLED},
+        {"status": AccessStatus.EXPIRED},
+        {"status": AccessStatus.DISCONNECTED},
+        {"expires_at": LONG_AGO},
+    ],
+)
+async def test_p5_a_partner_listens_to_an_account_as_long_as_it_may_open_it(
+    served: httpx2.AsyncClient, columns: dict[str, object]
+) -> None:
+    """By itself: nothing happens that would tell of the end."""
+    two = await pair()
+    grant = await given.grant(two.partnership, two.account)
+    async with (
+        listening(served.base_url, two.tokens["paula"]) as paula,
+        listening(served.base_url, two.tokens["clara"]) as clara,
+    ):
+        names = [await each.ask(TO_ACCOUNT, {"id": two.account.id}) for each in (paula, clara)]
+        await paula.settled()
+        await clara.settled()
+        await models.AccessGrant.filter(id=grant.id).update(**columns)
+        ended = time.monotonic()
+        code = await paula.code(names[0])
+        took = time.monotonic() - ended
+        again = await paula.code(await paula.ask(TO_ACCOUNT, {"id": two.account.id}))
+        await two.happens_to_account(two.partner)
+        heard = await clara.event(names[1])
+    assert (code, again, took < AT_ONCE) == ("ACCESS_ENDED", "ACCESS_ENDED", True)
+    assert heard == {"topic": "grant.connected"}
+
+
+async def test_p5_what_is_said_after_the_access_has_ended_is_not_heard(served: httpx2.AsyncClient) -> None:
+    two = await pair()
+    grant = await given.grant(two.partnership, two.account)
+    async with listening(served.base_url, two.tokens["paula"]) as paula:
+        name = await paula.ask(TO_ACCOUNT, {"id": two.account.id})
+        await paula.settled()
+        await two.happens_to_account(two.partner)
+        assert await paula.event(name) == {"topic": "grant.connected"}
+        async with in_transaction():
+            await models.AccessGrant.filter(id=grant.id).update(status=AccessStatus.DISABLED)
+            await two.happens_to_account(two.partner)
+        assert await paula.code(name) == "ACCESS_ENDED"
 
 
 async def test_a_seat_whose_roles_change_listens_on_as_what_it_is_now(served: httpx2.AsyncClient) -> None:

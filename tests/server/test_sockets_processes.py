@@ -14,7 +14,7 @@ import pytest
 import models
 from models.sql import Dialect
 from tests.server.listening import TO_PARTNERSHIP, bearer, listening, pair
-from tests.server.serving import ready
+from tests.server.serving import http, ready
 from tests.server.test_commands import started
 from tests.server.test_sse import EVENTS, streamed
 
@@ -35,7 +35,7 @@ async def served_by(url: str, data_dir: Path) -> AsyncIterator[tuple[asyncio.sub
         port = free.getsockname()[1]
     process = await started("serve", "--port", str(port), url=url, data_dir=data_dir)
     try:
-        async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+        async with http(f"http://127.0.0.1:{port}") as client:
             await until_it_answers(client)
             yield process, client
     finally:
