@@ -1,8 +1,10 @@
-"""The fan-out: 1,000 subscribers, one event for all, on one process, beside graphql-ws on node.
+"""The fan-out: 1,000 subscribers, on one process, beside graphql-ws on node.
 
-Each subscriber has a session of its own. An event is committed by another process, as any process of several does it;
-what is timed is from there until the last subscriber has it. Run by `python -m bench.fanout`; ends with 1 where a goal
-is missed, and measures the product alone where there is no node.
+Two forms: one event that is the same for all (`partnershipEvents`), and one that becomes a notice of its own for each
+of 1,000 seats (`notices`). Each subscriber has a session of its own. An event is committed by another process, as any
+process of several does it; what is timed is from there until the last subscriber has it: for notices from the commit
+that made them, which the peer, that keeps nothing, has no counterpart to. Run by `python -m bench.fanout`; ends with 1
+where a goal is missed, and measures the product alone where there is no node.
 """
 
 import asyncio
@@ -44,12 +46,22 @@ CPU_GOAL, TIME_GOAL, MEMORY_GOAL = 0.5, 0.7, 0.5
 PACKAGES: Final = ("graphql@16", "graphql-ws@6", "ws@8")
 FOLDER: Final = processes.ROOT / "var" / "fanout"
 PEER: Final = Path(__file__).with_suffix(".mjs")
-DOCUMENT: Final = """
+
+# TABLE: what is subscribed to, by the name of the form; what both servers send.
+DOCUMENTS: Final = {
+    "partnershipEvents": """
     subscription ($id: ID!) { partnershipEvents(partnershipId: $id) {
         id cursor topic version at summary reason changes { field before after }
         actor { id name } partnership { id label }
     } }
-"""
+""",
+    "notices": """
+    subscription { notices {
+        id urgency readAt acknowledgedAt dueAt proposal { id status }
+        event { id cursor topic at summary reason actor { id name } partnership { id label } }
+    } }
+""",
+}
 
 
 class Subscriber(asyncio.Protocol):
@@ -113,7 +125,7 @@ class Subscriber(asyncio.Protocol):
                 {
                     "id": str(uuid.uuid4()),
                     "type": "subscribe",
-                    "payload": {"query": DOCUMENT, "variables": {"id": self._audience.about}},
+                    "payload": self._audience.asks,
                 }
             )
             self.subscribed.set_result(None)
@@ -134,7 +146,7 @@ class Subscriber(asyncio.Protocol):
 class Audience:
     """Everybody who listens."""
 
-    about: str
+    asks: dict[str, object]
     count: int = 0
     size: int = 0
     all_heard: asyncio.Event = field(default_factory=asyncio.Event)
@@ -158,11 +170,11 @@ class Measured:
 
 
 async def measured(
-    server: processes.Server, about: str, tokens: list[str], happen: Callable[[], Awaitable[float]]
+    server: processes.Server, asks: dict[str, object], tokens: list[str], happen: Callable[[], Awaitable[float]]
 ) -> Measured:
     """Have all subscribe, and events happen. `happen` tells when its event was there."""
     before = server.memory
-    audience = Audience(about)
+    audience = Audience(asks)
     loop = asyncio.get_running_loop()
     room = asyncio.Semaphore(AT_ONCE)
 
@@ -198,16 +210,35 @@ async def _all_have_it(audience: Audience, happen: Callable[[], Awaitable[float]
 
 @dataclass(frozen=True)
 class Pair:
-    """Two companies, a hundred seats, and as many sessions as there are subscribers."""
+    """Two companies, their seats, and as many sessions as there are subscribers."""
 
     partnership: models.Partnership
     tokens: list[str]
 
-    async def happen(self) -> float:
-        """Commit an event, and give it its position."""
+    async def accepted(self) -> float:
+        """Commit an event that tells nobody in person, and give it its position; the moment between the two."""
+        await self._record("partnership.accepted")
+        began = time.perf_counter()
+        await relay.publish(clock.now())
+        return began
+
+    async def changed(self) -> float:
+        """Commit an event that is told to every seat; the moment at which it was."""
+        await self._record("partnership.team_changed")
+        told: list[float] = []
+
+        def tell() -> None:
+            told.append(time.perf_counter())
+
+        relay.on_publish.append(tell)
+        await relay.publish(clock.now())
+        relay.on_publish.remove(tell)
+        return told[0]
+
+    async def _record(self, topic: str) -> None:
         async with changes.change(by=None) as c:
             c.event(
-                "partnership.accepted",
+                topic,
                 stream=self.partnership.id,
                 subject=self.partnership.id,
                 reason="Because it is good for both of us.",
@@ -215,17 +246,14 @@ class Pair:
                 partner_id=self.partnership.partner_id,
                 client_id=self.partnership.client_id,
             )
-        began = time.perf_counter()
-        await relay.publish(clock.now())
-        return began
 
 
-async def pair() -> Pair:
+async def pair(seats_of_each: int) -> Pair:
     """Write them into the connected database."""
     partner, client = await given.partner(), await given.client()
     account = await given.account(client)
-    seats = [await given.member(partner, PartnerMemberRole.COLLABORATOR) for _ in range(50)]
-    seats += [await given.staff(account) for _ in range(50)]
+    seats = [await given.member(partner, PartnerMemberRole.COLLABORATOR) for _ in range(seats_of_each)]
+    seats += [await given.staff(account) for _ in range(seats_of_each)]
     rows = await models.Seat.filter(id__in=[seat.id for seat in seats])
     tokens = [f"subscriber-{n}" for n in range(SUBSCRIBERS)]
     for number, token in enumerate(tokens):
@@ -236,16 +264,23 @@ async def pair() -> Pair:
     return Pair(partnership, tokens)
 
 
-async def product(url: str) -> Measured:
+async def product(url: str, form: str) -> Measured:
     """Measure the product."""
     await database.migrate(url)
     async with database.connected(url):
-        two = await pair()
+        two = await pair(SUBSCRIBERS // 2 if form == "notices" else 50)
+        happen = two.changed if form == "notices" else two.accepted
         with tempfile.TemporaryDirectory() as folder:
             port = processes.free_port()
             ask = load.http("/graphql", {}, b'{"query":"{vendor{name}}"}')
             with processes.running(*processes.product(url, folder, port), port, ask) as server:
-                return await measured(server, two.partnership.id, two.tokens, two.happen)
+                return await measured(server, asks(form, two.partnership.id), two.tokens, happen)
+
+
+def asks(form: str, about: str) -> dict[str, object]:
+    """What each subscribes to."""
+    variables = {"id": about} if form == "partnershipEvents" else {}
+    return {"query": DOCUMENTS[form], "variables": variables}
 
 
 # ── the peer ──
@@ -264,9 +299,10 @@ def why_no_peer() -> str | None:
     return None
 
 
-async def peer() -> Measured:
+async def peer(form: str) -> Measured:
     """Measure graphql-ws on node, by events of the same words."""
     about = models.base.new_id("partnership")
+    seats = [models.base.new_id("seat") for _ in range(SUBSCRIBERS)]
     event = {
         "id": models.base.new_id("event"),
         "cursor": "AAAAAAAAAAESJe__",
@@ -279,35 +315,43 @@ async def peer() -> Measured:
         "actor": None,
         "partnership": {"id": about, "label": "ACTIVE"},
     }
+    said = orjson.dumps({"event": event, "seats": seats if form == "notices" else []})
     port = processes.free_port()
 
     async def happen() -> float:
         began = time.perf_counter()
-        await asyncio.to_thread(processes.asked, port, load.http("/", {}, orjson.dumps(event)))
+        await asyncio.to_thread(processes.asked, port, load.http("/", {}, said))
         return began
 
     command = ["node", str(PEER), str(port), str(FOLDER)]
     with processes.running(command, {}, port, b"GET / HTTP/1.1\r\nhost: x\r\n\r\n") as server:
-        return await measured(server, about, [""] * SUBSCRIBERS, happen)
+        return await measured(server, asks(form, about), seats, happen)
 
 
 # ── the verdict ──
 
 
 async def compared() -> bool:
-    """Measure both, and print; whether the goals are met."""
+    """Measure both in both forms, and print; whether the goals are met."""
     if reason := await obstacle():
         print(f"There is no PostgreSQL to measure on: {reason}")
         return False
+    reason = why_no_peer()
+    if reason:
+        print(f"graphql-ws on node is not measured: {reason}.")
+    forms = sys.argv[1:] or [*DOCUMENTS]
+    return all([await _compared(form, with_peer=reason is None) for form in forms])
+
+
+async def _compared(form: str, *, with_peer: bool) -> bool:
     async with new_postgres() as url:
-        ours = await product(url)
-    print(f"{SUBSCRIBERS:,} subscribers, one event for all, {EVENTS} times. Load average {os.getloadavg()[0]:.1f}.")
+        ours = await product(url, form)
+    print(f"{form}: {SUBSCRIBERS:,} subscribers, {EVENTS} events. Load average {os.getloadavg()[0]:.1f}.")
     print(f"{'':12}{'CPU a delivery':>16}{'until all have it':>20}{'memory a subscriber':>22}{'a message':>12}")
     print(_line("product", ours))
-    if reason := why_no_peer():
-        print(f"graphql-ws on node was not measured: {reason}.")
+    if not with_peer:
         return True
-    theirs = await peer()
+    theirs = await peer(form)
     print(_line("graphql-ws", theirs))
     ratios = [
         ("CPU a delivery", ours.cpu / theirs.cpu, CPU_GOAL),

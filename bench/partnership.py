@@ -33,7 +33,7 @@ PARTNERSHIP = f"""
       o.message, o.proposed_at, o.expires_at, o.decided_at, o.comment, o.client_name,
       proposer.id, proposer.name, decider.id, decider.name, head.id, head.name, head.email,
       p.id, p.name, {", ".join(f"p.{name}" for name in _REACH)},
-      c.id, c.name, {", ".join(f"c.{name}" for name in _REACH)}
+      c.id, c.name, {", ".join(f"c.{name}" for name in _REACH)}, granted.earning
     from partnership t
     join partner p on p.id = t.partner_id
     left join app_user head on head.id = p.admin_id
@@ -44,8 +44,9 @@ PARTNERSHIP = f"""
     left join app_user decider on decider.id = o.decided_by_id
     cross join lateral (select count(*) as total, string_agg(x.id, ',' order by x.id) as ids from assigned_contact x
       where x.partnership_id = t.id and x.assigned_at is not null and x.released_at is null) lent
-    cross join lateral (select count(*) as total, string_agg(x.id, ',' order by x.id) as ids from access_grant x
-      where x.partnership_id = t.id and x.status <> 'DISCONNECTED') granted
+    cross join lateral (select count(*) as total, string_agg(x.id, ',' order by x.id) as ids,
+      string_agg(x.id, ',' order by x.id) filter (where x.is_earliest and p.revenue_share_ppm is not null) as earning
+      from access_grant x where x.partnership_id = t.id and x.status <> 'DISCONNECTED') granted
     cross join lateral (select count(*) as total from proposal m where m.partnership_id = t.id and {_IS_OPEN}) open
     where t.id = $1 and t.partner_id = $2
 """
@@ -193,7 +194,7 @@ async def page(fetch: Fetch, partner: str, variables: dict[str, Any], *, is_admi
                 "pendingRequests": row[16],
                 "endsPartnership": True,
                 "confirmation": hashlib.sha256(
-                    f"{row[0]}.{row[2]}.{row[15] or ''}.{row[13] or ''}.{row[17] or ''}".encode()
+                    f"{row[0]}.{row[2]}.{row[15] or ''}.{row[59] or ''}.{row[13] or ''}.{row[17] or ''}".encode()
                 ).hexdigest(),
             },
             "accessGrants": {"nodes": [_grant(each) for each in grants[:PAGE]], "totalCount": len(grants)},
