@@ -8,7 +8,15 @@ BIN := $(VENV)/bin
 locked = cmp --silent $(1) $(VENV)/$(1) || { \
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement $(1) && cp $(1) $(VENV)/$(1); }
 
-.PHONY: help install run test test-sqlite test-postgres lint format generate promises bench lock
+# What is compiled is kept, whatever the surroundings say: tests start the product's commands a hundred times.
+unexport PYTHONDONTWRITEBYTECODE
+
+# What tests the product as a whole waits half of its time, and may wait a second for some things at most.
+WHOLE := tests/conformance tests/journeys tests/promises tests/server
+ON_SQLITE := test-sqlite-whole test-sqlite-floors
+ON_POSTGRES := test-postgres-whole test-postgres-floors test-postgres-screens
+
+.PHONY: help install run test test-sqlite test-postgres $(ON_SQLITE) $(ON_POSTGRES) lint format generate promises bench lock
 
 help:
 	@echo "make run       serve the product with demo data at http://127.0.0.1:8000/graphql"
@@ -16,8 +24,8 @@ help:
 	@echo "make lint      checks alone"
 	@echo "make format    put the source in its form"
 	@echo "make generate  write anew what is printed from the code"
-	@echo "make promises  the long runs: two sides, and access, in any order, 2,000 times; 200 kills; 10,000 reads racing"
-	@echo "               revocations; 60 seconds unread; on each database; 10 immediate restarts of PostgreSQL"
+	@echo "make promises  the long runs: two sides, access, and a project, in any order, 2,000 times; 200 kills; 10,000 reads"
+	@echo "               racing revocations; 60 seconds unread; on each database; 10 immediate restarts of PostgreSQL"
 	@echo "make bench     measure"
 	@echo "make lock      resolve pyproject.toml's dependencies anew"
 
@@ -34,17 +42,29 @@ run: $(BIN)/python
 	@$(BIN)/python server.py demo
 	@exec $(BIN)/python server.py serve
 
-# Checks and both databases at once, each with its output whole: two cores are enough for it.
+# Three at once keep two cores busy, in this order: what waits beside what works, and the million rows beside neither of
+# those that must be quick. Each has its output whole.
 test: install
-	@$(MAKE) --no-print-directory --jobs 3 --output-sync=target lint test-sqlite test-postgres
+	@$(MAKE) --no-print-directory --jobs 3 --keep-going --output-sync=target \
+		test-postgres-whole test-sqlite-whole test-postgres-floors test-sqlite-floors test-postgres-screens lint
 
-test-sqlite: install
-	TEST_DATABASE=sqlite $(BIN)/pytest
+test-sqlite: $(ON_SQLITE)
+
+test-postgres: $(ON_POSTGRES)
+
+test-%-whole: TESTS = $(WHOLE)
+test-%-screens: TESTS = tests/screens
+test-%-floors: TESTS = tests $(addprefix --ignore=,$(WHOLE))
+# They are explained on PostgreSQL alone; on a million rows, which takes a while.
+test-postgres-floors: TESTS += --ignore=tests/screens
+
+$(ON_SQLITE): install
+	TEST_DATABASE=sqlite $(BIN)/pytest $(TESTS)
 
 # What asks no database is tested beside SQLite, and once is enough.
-test-postgres: install
+$(ON_POSTGRES): install
 	@if reason=$$($(BIN)/python -m tests.reachable); then \
-		set -x; TEST_DATABASE=postgres $(BIN)/pytest --only-what-asks-a-database; \
+		set -x; TEST_DATABASE=postgres $(BIN)/pytest --only-what-asks-a-database $(TESTS); \
 	else \
 		echo "Not tested on PostgreSQL: $$reason"; test -z "$$CI"; \
 	fi
@@ -69,6 +89,8 @@ promises: install
 	PROMISES_RUNS=2000 TEST_DATABASE=postgres $(BIN)/pytest tests/domain/test_modifications_any_order.py
 	PROMISES_RUNS=2000 TEST_DATABASE=sqlite $(BIN)/pytest tests/domain/test_grants_any_order.py
 	PROMISES_RUNS=2000 TEST_DATABASE=postgres $(BIN)/pytest tests/domain/test_grants_any_order.py
+	PROMISES_RUNS=2000 TEST_DATABASE=sqlite $(BIN)/pytest tests/domain/test_tallies_any_order.py
+	PROMISES_RUNS=2000 TEST_DATABASE=postgres $(BIN)/pytest tests/domain/test_tallies_any_order.py
 	PROMISES_KILLS=200 TEST_DATABASE=sqlite $(BIN)/pytest -s tests/promises/test_p1_to_p4_kills.py
 	PROMISES_KILLS=200 TEST_DATABASE=postgres $(BIN)/pytest -s tests/promises/test_p1_to_p4_kills.py
 	PROMISES_RESTARTS=10 TEST_DATABASE=postgres $(BIN)/pytest -s -rs tests/promises/test_p1_restarts.py
@@ -88,5 +110,6 @@ lock: $(BIN)/python
 	@test -x var/lock/bin/pip-compile || { $(PYTHON) -m venv var/lock && var/lock/bin/pip install --quiet pip-tools; }
 	@$(RESOLVE) $(LOCK_OPTIONS) --output-file var/lock/run.txt pyproject.toml
 	@$(RESOLVE) $(LOCK_OPTIONS) --output-file var/lock/dev.txt --extra dev --constraint var/lock/run.txt pyproject.toml
+	@$(RESOLVE) $(LOCK_OPTIONS) --output-file tests/s3/requirements.txt tests/s3/requirements.in
 	@(echo '# Written by `make lock`: what runs.'; cat var/lock/run.txt) > requirements.txt
 	@(echo '# Written by `make lock`: what runs, tests and checks.'; cat var/lock/dev.txt) > requirements-dev.txt

@@ -6,6 +6,7 @@ a newer Tortoise.
 
 import asyncio
 import contextlib
+import dataclasses
 import re
 import sqlite3
 from collections.abc import Coroutine
@@ -25,12 +26,14 @@ from tortoise.connection import get_connections
 from tortoise.exceptions import OperationalError, TransactionManagementError
 from tortoise.fields import Field
 from tortoise.migrations.schema_editor.sqlite import SqliteSchemaEditor
+from tortoise.migrations.schema_generator.state import State
 from tortoise.models import Model
 
 # What asyncpg raises when the connection that it works on is lost: the last, when that is while it is given back.
 LOST = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
 _remake_table = SqliteSchemaEditor._remake_table
+_clone = State.clone
 
 # ── transactions ──
 
@@ -237,6 +240,33 @@ def _together(model: type[Model]) -> list[list[str]]:
     ]
 
 
+class _Clone(State):
+    """What a State was when it was cloned. Its models are made when somebody looks at them."""
+
+    def __init__(self, then: State) -> None:
+        self._then = then
+
+    def __getattr__(self, name: str) -> object:
+        """Find `models` and `apps`, the fields of a State, where they are not there yet."""
+        if name not in {"models", "apps"}:
+            raise AttributeError(name)
+        made = _clone(self._then)
+        self.models, self.apps = made.models, made.apps
+        return getattr(self, name)
+
+
+def _clone_when_needed(self: State) -> State:
+    """Tortoise makes every table's model anew before each operation, and hardly an operation looks at what was before.
+
+    Operations exchange fields and options of a State; none changes a field. So it is enough to note which there are.
+    """
+    noted = {
+        key: dataclasses.replace(model, options=dict(model.options), fields=dict(model.fields))
+        for key, model in self.models.items()
+    }
+    return _Clone(State(noted, self.apps))
+
+
 PATCHES = (
     (SqliteTransactionContext, "__aenter__", _enter_sqlite),
     (SqliteTransactionContext, "__aexit__", _exit_sqlite),
@@ -249,6 +279,7 @@ PATCHES = (
     (PoolConnectionWrapper, "__aexit__", _exit_acquired),
     (SqliteSchemaEditor, "_run_sql", _run_script),
     (SqliteSchemaEditor, "_remake_table", _remake_table_whole),
+    (State, "clone", _clone_when_needed),
 )
 
 

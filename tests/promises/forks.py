@@ -1,4 +1,4 @@
-"""Processes that begin as forks of one that has imported the product and done nothing: starts that cost no imports."""
+"""Processes that begin as forks of one that has imported the product and made its schema: starts that cost neither."""
 
 import multiprocessing
 import os
@@ -11,7 +11,9 @@ FORKS.set_forkserver_preload(
     [
         *("pytest", "server", "uvicorn", "uvloop", "asyncpg", "aiosqlite", "schema.roots", "outbox.worker"),
         *("resolvers.engine", "resolvers.stream", "web.backend", "web.graphql", "web.health", "web.history", "web.ide"),
-        *("web.keys", "web.log", "web.pages", "web.requests", "web.sockets", "web.wires", "tests.promises.accepting"),
+        *("web.keys", "web.log", "web.pages", "web.requests", "web.sockets", "web.wires", "web.account_sessions"),
+        *("models.migrations", "uvicorn.lifespan.on", "starlette.applications", "tests.promises.accepting"),
+        "tests.promises.warm",
     ]
 )
 

@@ -17,7 +17,7 @@ from domain.seats import Seat
 from models.enums import Audience
 from tests import given
 
-LONGEST_WAIT = 10.0
+LONGEST_WAIT = 30.0
 PROTOCOL = "graphql-transport-ws"
 TO_PARTNERSHIP = """
     subscription ($id: ID!, $after: Cursor) {
