@@ -1,4 +1,4 @@
-"""Demo data: what a few weeks of work between three partners and five clients leave behind.
+"""Demo data: what a few weeks of work between three partners, a client partner and five clients leave behind.
 
 Everything is done by the people themselves, through the same verbs as in life, on a clock that is set to each day in
 turn; their mails are in the Maildir. It is the same story every time, told up to now.
@@ -14,11 +14,15 @@ from typing import Final
 
 import settings
 from domain import (
+    action_items,
+    approvals,
     changes,
     clients,
     clock,
     contacts,
+    conversations,
     directory,
+    engagements,
     identity,
     invites,
     jobs,
@@ -28,16 +32,19 @@ from domain import (
     partnerships,
     payments,
     proposals,
+    ratings,
     seats,
     staff,
     tokens,
+    widgets,
     workspaces,
 )
 from domain.directory import Listing
 from domain.partnerships import Terms
 from models.account import Account
-from models.enums import ContactPurpose, ModificationKind, PartnerKind, SecurityRole
+from models.enums import ActionItemStatus, ContactPurpose, ModificationKind, PartnerKind, ProjectStatus, SecurityRole
 from models.link import Link
+from models.partner import PartnerMember
 from models.partnership import Partnership
 from models.proposal import ProposalItem
 from models.user import User
@@ -46,6 +53,24 @@ from outbox.worker import Worker
 PASSWORD: Final = "a demo of countersign"  # noqa: S105  everybody's, and printed
 STARTED: Final = 64
 LEFT_ALONE: Final = "The database has data already: it was left alone.\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Undertaking:
+    """A project that began on a day, and what was said, done, asked and answered in it; people by name, or company."""
+
+    day: int
+    client: str
+    name: str
+    talk: str
+    messages: tuple[tuple[str, str], ...]
+    # Titles, for whom, and whether it is done.
+    items: tuple[tuple[str, str, bool], ...]
+    # What is still to be approved, by whom.
+    approval: tuple[str, str]
+    widget: tuple[str, str] | None
+    # By whom, how well, and why.
+    rated: tuple[str, int, str] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -555,6 +580,46 @@ HANDED_OVER: Final = SetUp(
     plan="Business",
     owner=Person("Lucie Perrin", "Gérante", "lucie@clos-erables.example", "+33 4 65 71 03 00"),
 )
+# Brokers who work in two customers' projects: Harbour Foods shares one with them, the vendor brings them into another.
+BROKERS: Final = Company(
+    name="Meridian Brokers",
+    account="",
+    people=(
+        Person("Hanna Voss", "Managing broker", "hanna.voss@meridian-brokers.example", "+49 40 555 0190"),
+        Person("Jonas Weiler", "Broker", "jonas.weiler@meridian-brokers.example", "+49 40 555 0191"),
+    ),
+    details={"city": "Hamburg", "country": "DE"},
+    licences=4,
+)
+FLEET: Final = Undertaking(
+    day=18,
+    client="Harbour Foods",
+    name="Fleet insurance 2027",
+    talk="Which vans go in?",
+    messages=(
+        ("Harbour Foods", "All of the nine that drive for the depot, I should think."),
+        ("Jonas Weiler", "Then I need the mileage of each. The two from Kiel are on another policy until June."),
+        ("Hanna Voss", "Let us ask for both offers, with and without Kiel."),
+    ),
+    items=(("List the vans with their mileage", "Harbour Foods", True), ("Ask for two offers", "Jonas Weiler", False)),
+    approval=("The offer of the Hanseatic, without Kiel", "Harbour Foods"),
+    widget=("Status of the claims", "https://claims.meridian-brokers.example/harbour-foods"),
+    rated=("Harbour Foods", 5, "Quick, and they ask the right questions."),
+)
+VANS: Final = Undertaking(
+    day=40,
+    client="Brightwater Plumbing",
+    name="Van tracking",
+    talk="Kick-off",
+    messages=(
+        ("Brightwater Plumbing", "Welcome! Daniel will send the list of the vans tomorrow."),
+        ("Jonas Weiler", "Thank you. I shall be there on Monday."),
+    ),
+    items=(("Fit the first three trackers", "Brightwater Plumbing", False),),
+    approval=("Trackers in all vans", "Hanna Voss"),
+    widget=None,
+    rated=None,
+)
 BROUGHT_IN: Final = {"Alder & Sons Joinery": CLIENTS[4].people[0].email, "Pinecrest Gardens": NEWCOMER}
 
 
@@ -596,6 +661,11 @@ class Story:
             *((hire.day, partial(self._hire, hire)) for hire in HIRES),
             (3, self._list_partners),
             *((day, partial(self._count, client, total, paid)) for day, client, total, paid in BUSINESS),
+            (16, self._bring_brokers),
+            *((each.day, partial(self._undertake, each)) for each in (FLEET, VANS)),
+            (FLEET.day, self._share),
+            (VANS.day, self._add_brokers),
+            *((each.day + 1, partial(self._work, each)) for each in (FLEET, VANS)),
             (HANDED_OVER.day, self._set_up),
             (HANDED_OVER.day + 1, self._hand_over),
         ]
@@ -701,6 +771,81 @@ class Story:
         await staff.invite(by=self._seats[hire.by], account_id=account.id, email=hire.person.email, role=hire.role)
         if hire.has_joined:
             await self._accept_invite(hire.person)
+
+    async def _bring_brokers(self) -> None:
+        """Create the client partner: nobody of it can sign in before its first project."""
+        clock.advance(timedelta(minutes=50))
+        admin = BROKERS.people[0]
+        self._ids[BROKERS.name] = await partners.create(
+            by=self._seats[ADMIN.name],
+            name=BROKERS.name,
+            kind=PartnerKind.CLIENT_PARTNER,
+            domain=BROKERS.domain,
+            licences=BROKERS.licences,
+            admin_email=admin.email,
+            admin_name=admin.name,
+            details=BROKERS.details,
+        )
+
+    async def _undertake(self, work: Undertaking) -> None:
+        clock.advance(timedelta(minutes=30))
+        account = await Account.filter(client_id=self._ids[work.client]).order_by("id").first()
+        if account is None:
+            raise LookupError(work.client)
+        self._ids[work.name] = await engagements.create(
+            by=self._seats[ADMIN.name],
+            account_id=account.id,
+            name=work.name,
+            partner_id=self._ids[BROKERS.name] if work is FLEET else None,
+        )
+        await engagements.update(
+            by=self._seats[work.client],
+            project_id=self._ids[work.name],
+            status=ProjectStatus.ACTIVE,
+            due_on=clock.now().date() + timedelta(days=90),
+        )
+
+    async def _share(self) -> None:
+        """Let the brokers' admin in, and the customer share the project with one of her people."""
+        hanna, jonas = BROKERS.people
+        self._seats[hanna.name] = await self._accept_invite(hanna)
+        clock.advance(timedelta(minutes=15))
+        await engagements.invite(by=self._seats[FLEET.client], project_id=self._ids[FLEET.name], email=jonas.email)
+        self._seats[jonas.name] = await self._accept_invite(jonas)
+
+    async def _add_brokers(self) -> None:
+        jonas = self._seats[BROKERS.people[1].name]
+        member = await PartnerMember.get(user_id=jonas.user_id, partner_id=self._ids[BROKERS.name])
+        await engagements.add_partner(
+            by=self._seats[ADMIN.name],
+            project_id=self._ids[VANS.name],
+            partner_id=self._ids[BROKERS.name],
+            member_ids=[member.id],
+        )
+
+    async def _work(self, work: Undertaking) -> None:
+        """Do what is done in a project on the day after it began."""
+        vendor, client, project = self._seats[ADMIN.name], self._seats[work.client], self._ids[work.name]
+        talk = await conversations.start(by=client, project_id=project, title=work.talk)
+        for name, body in work.messages:
+            clock.advance(timedelta(minutes=20))
+            await conversations.post(by=self._seats[name], conversation_id=talk, body=body)
+        for title, name, is_done in work.items:
+            clock.advance(timedelta(minutes=5))
+            by = self._seats[name]
+            item = await action_items.create(
+                by=client, project_id=project, title=title, assignee_id=by.user_id, due_on=clock.now().date()
+            )
+            if is_done:
+                await action_items.set_status(by=by, action_item_id=item, status=ActionItemStatus.DONE)
+        title, name = work.approval
+        await approvals.request(by=vendor, project_id=project, title=title, approver_id=self._seats[name].user_id)
+        if work.widget is not None:
+            await widgets.add(by=vendor, project_id=project, title=work.widget[0], url=work.widget[1])
+        if work.rated is not None:
+            name, score, comment = work.rated
+            rating = await ratings.request(by=vendor, project_id=project, user_id=self._seats[name].user_id)
+            await ratings.give(by=self._seats[name], rating_id=rating, score=score, comment=comment)
 
     async def _set_up(self) -> None:
         clock.advance(timedelta(hours=1))
@@ -825,6 +970,7 @@ def _sign_ins() -> str:
         *((f"partner admin, {company.name}", company.people[0]) for company in PARTNERS),
         *((f"account owner, {company.name}", company.people[0]) for company in CLIENTS),
         *((f"{hire.role.lower()}, {hire.client}", hire.person) for hire in HIRES if hire.has_joined),
+        *((f"client partner, {BROKERS.name}", person) for person in BROKERS.people),
     ]
-    lines = [f"  {person.email:<36} {person.name:<16} {place}" for place, person in rows]
+    lines = [f"  {person.email:<38} {person.name:<16} {place}" for place, person in rows]
     return "\n".join([f"Demo sign-ins, all with the password: {PASSWORD}", *lines, ""]) + "\n"

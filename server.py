@@ -43,7 +43,7 @@ def create_app(chosen: settings.Settings) -> "ASGIApp":
     from starlette.routing import Mount, Route, WebSocketRoute
     from starlette.staticfiles import StaticFiles
 
-    from web import account_sessions, health, history, ide, keys, pages
+    from web import account_sessions, files, health, history, ide, keys, pages
     from web.backend import Backend
     from web.graphql import GraphQL
     from web.requests import Requests
@@ -64,6 +64,7 @@ def create_app(chosen: settings.Settings) -> "ASGIApp":
             Route(keys.PATH, keys.Keys(behind)),
             Route(history.PATH, history.Histories(behind)),
             Route(account_sessions.PATH, account_sessions.AccountSessions(behind)),
+            Route(files.PATH, files.Files(behind)),
             WebSocketRoute("/graphql", Sockets(behind, endpoint.documents)),
             *pages.routes(behind, chosen.portal_url),
             Mount(ide.MOUNTED_AT, StaticFiles(directory=ide.FILES)),
@@ -320,6 +321,8 @@ def _require_shared_database() -> settings.Settings:
 
 def main() -> None:
     """Run a command; what a person can mend is said in a sentence."""
+    # Most of a command is imports, of which nothing can be collected.
+    gc.set_threshold(YOUNG_OBJECTS)
     import pydantic
 
     from domain import errors

@@ -19,6 +19,7 @@ SECRET_KEY_BYTES = 32
 NO_KEY = SecretStr("")
 # A password's own `@`, `/`, `?` and `#` would read as the end of it.
 SMTP_URL = re.compile(r"smtps?://([^\s:@/?#]+(:[^\s:@/?#]*)?@)?(\[[0-9A-Fa-f:.]+\]|[^\s:@/?#\[\]]+)(:[1-9]\d{0,4})?/?")
+FILES_URL = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[\w.-]+)*/?", re.ASCII)
 
 
 class LogFormat(StrEnum):
@@ -47,8 +48,16 @@ def _smtp_url(url: SecretStr) -> SecretStr:
     return url
 
 
+def _files_url(url: str) -> str:
+    if not FILES_URL.fullmatch(url):
+        msg = "COUNTERSIGN_FILES_URL is s3://bucket or s3://bucket/folder"
+        raise ValueError(msg)
+    return url.rstrip("/")
+
+
 BaseUrl = Annotated[str, AfterValidator(_http_url)]
 SmtpUrl = Annotated[SecretStr, AfterValidator(_smtp_url)]
+FilesUrl = Annotated[str, AfterValidator(_files_url)]
 Days = Annotated[int, Field(ge=1, le=3650)]
 
 
@@ -85,7 +94,9 @@ class Settings(BaseSettings):
         env_prefix="COUNTERSIGN_", env_ignore_empty=True, frozen=True, extra="ignore", hide_input_in_errors=True
     )
 
-    data_dir: Path = Field(default=Path("var"), description="where the embedded database, mails, keys and anchors live")
+    data_dir: Path = Field(
+        default=Path("var"), description="where the embedded database, mails, files, keys and anchors live"
+    )
     database_url: str | None = Field(
         default=None, repr=False, description="`postgres://…`; without it SQLite in DATA_DIR"
     )
@@ -102,6 +113,11 @@ class Settings(BaseSettings):
         default=None,
         description="`smtp://user:password@host:587` or `smtps://…`; without it mails are kept in DATA_DIR/mail",
     )
+    files_url: FilesUrl | None = Field(
+        default=None,
+        description="`s3://bucket/folder`, with AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION and, elsewhere "
+        "than at Amazon, AWS_ENDPOINT; without it files are kept in DATA_DIR/files",
+    )
     vendor_name: str = Field(default="Countersign", description="the name that mails and pages carry")
     mail_from: str = Field(default="Countersign <no-reply@countersign.example>", description="the sender of mails")
     support_address: str = Field(default="support@countersign.example", description="whom a reader may ask")
@@ -113,6 +129,7 @@ class Settings(BaseSettings):
     )
     activation_jobs: int = Field(default=100, ge=0, description="how many jobs start the clock of access")
     request_days: Days = Field(default=14, description="how long a request for access waits for an answer")
+    approval_days: Days = Field(default=14, description="how long a project's approval waits for an answer")
     account_audience: str = Field(
         default="product", min_length=1, description="`aud` of the JWT that opens an account in your product"
     )
@@ -161,6 +178,11 @@ class Settings(BaseSettings):
     def request_open(self) -> timedelta:
         """How long a request for access waits for an answer."""
         return timedelta(days=self.request_days)
+
+    @property
+    def approval_open(self) -> timedelta:
+        """How long a project's approval waits for an answer."""
+        return timedelta(days=self.approval_days)
 
     @property
     def access_idle(self) -> timedelta:

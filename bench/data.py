@@ -33,7 +33,12 @@ class Sizes:
     # Whose partnerships have twelve contacts and `events_each` events; the others' have one.
     lively_partners: int
     events_each: int
+    # Client partners, each in all projects of so many clients' accounts, on all but one of which each of its people is.
+    brokers: int
     members_each: int = 2
+    broker_people_each: int = 5
+    engagements_each: int = 50
+    projects_each: int = 12
 
     @property
     def members(self) -> int:
@@ -41,9 +46,14 @@ class Sizes:
         return self.partners * self.members_each
 
     @property
-    def users(self) -> int:
-        """Members, two people of each client, and one of the vendor's."""
+    def vendor(self) -> int:
+        """Users of partners and of clients, of each two, and the vendor's one, who is the last of these."""
         return self.members + 2 * self.clients + 1
+
+    @property
+    def users(self) -> int:
+        """All of them, those of client partners last."""
+        return self.vendor + self.brokers * self.broker_people_each
 
     @property
     def partnerships(self) -> int:
@@ -62,9 +72,8 @@ class Sizes:
 
     def statements(self) -> list[str]:
         """The statements that make the rows; the functions that they use first."""
-        more = {
-            name: getattr(self, name) for name in ("members", "users", "partnerships", "partner_contacts", "contacts")
-        }
+        names = ("members", "vendor", "users", "partnerships", "partner_contacts", "contacts")
+        more = {name: getattr(self, name) for name in names}
         return SQL.read_text().format(**asdict(self), **more, begin=BEGIN, later=LATER).split(";\n\n")
 
 
@@ -76,6 +85,11 @@ def row_id(prefix: str, number: int) -> str:
 def client_of(sizes: Sizes, partner: int, place: int) -> int:
     """Return the number of the client in a partner's partnership, as the filler chooses it."""
     return 1 + (partner * 37 + place * 101) % sizes.clients
+
+
+def engaged_client_of(sizes: Sizes, broker: int, place: int) -> int:
+    """Return the number of the client in whose first account a client partner works, as the filler chooses it."""
+    return 1 + (broker * 37 + place * 79) % sizes.clients
 
 
 ACTIVE_OF_TEN = 7

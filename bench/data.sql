@@ -15,6 +15,13 @@ create function filler.company(number bigint, what text) returns text language s
     'Maple','North','Ocean','Pine','Quartz','River','Summit','Tidal'])[1 + number * 13 % 20] || ' ' || what || ' ' || number $$;
 create function filler.client_of(partner bigint, place bigint) returns bigint language sql immutable as
   $$ select 1 + (partner * 37 + place * 101) % {clients} $$;
+create function filler.engaged() returns table (b bigint, k bigint, c bigint, a bigint, i bigint) language sql immutable as
+  $$ select b, k, c, 2 * c - 1, (b - 1) * {engagements_each} + k from generate_series(1::bigint, {brokers}) b,
+    generate_series(1::bigint, {engagements_each}) k, lateral (select 1 + (b * 37 + k * 79) % {clients} as c) x $$;
+create function filler.person_of(broker bigint, place bigint) returns text language sql immutable as
+  $$ select filler.id('user', {vendor} + (broker - 1) * {broker_people_each} + place) $$;
+create function filler.owner_of(account bigint) returns text language sql immutable as
+  $$ select filler.id('user', {members} + 2 * ((account - 1) / 2) + 1) $$;
 create function filler.partnership_status(place bigint) returns text language sql immutable as
   $$ select (array['ACTIVE','ACTIVE','ACTIVE','ACTIVE','ACTIVE','ACTIVE','ACTIVE','OFFERED','ENDED','DECLINED'])[1 + place % 10] $$;
 create function filler.modified() returns table (n bigint, p bigint, c bigint, m bigint) language sql immutable as
@@ -28,10 +35,10 @@ create function filler.lent_by(n bigint, p bigint, c bigint, m bigint) returns t
   $$ select filler.id('contact', case when m % 2 = 1 then (p - 1) * {partner_contacts_each} + 1 + (n + 13 + m) % {partner_contacts_each}
     else {partner_contacts} + (c - 1) * {client_contacts_each} + 5 + m end) $$;
 
--- ── companies and people: users of partners first, then two for each client, the vendor's last ──
+-- ── companies and people: users of partners first, then two for each client, the vendor's, and those of client partners ──
 
 insert into app_user (id, name, email, is_vendor, created_at)
-select filler.id('user', n), filler.person(n), 'user' || n || '@example.com', n > {members} + 2 * {clients}, {begin}
+select filler.id('user', n), filler.person(n), 'user' || n || '@example.com', n = {vendor}, {begin}
 from generate_series(1, {users}) n;
 
 insert into partner (id, name, name_key, kind, domain, licences, admin_id, city, country, phone, email, created_at)
@@ -39,6 +46,12 @@ select filler.id('partner', p), filler.company(p, 'Agency'), lower(filler.compan
   'agency' || p || '.example', 10, filler.id('user', (p - 1) * {members_each} + 1), 'Lisbon', 'Portugal', '+351 1 ' || p,
   'hello@agency' || p || '.example', {begin}
 from generate_series(1, {partners}) p;
+
+insert into partner (id, name, name_key, kind, domain, licences, admin_id, city, country, phone, email, created_at)
+select filler.id('partner', {partners} + b), filler.company(b, 'Brokers'), lower(filler.company(b, 'Brokers')), 'CLIENT_PARTNER',
+  'brokers' || b || '.example', 10, filler.person_of(b, 1), 'Lisbon', 'Portugal', '+351 2 ' || b,
+  'hello@brokers' || b || '.example', {begin}
+from generate_series(1, {brokers}) b;
 
 insert into client (id, name, name_key, city, country, phone, email, created_at)
 select filler.id('client', c), filler.company(c, 'Foods'), lower(filler.company(c, 'Foods')), 'Utrecht', 'Netherlands',
@@ -49,6 +62,11 @@ insert into partner_member (id, partner_id, user_id, role, joined_at)
 select filler.id('member', n), filler.id('partner', 1 + (n - 1) / {members_each}), filler.id('user', n),
   case when n % {members_each} = 1 then 'ADMIN' else 'COLLABORATOR' end, {begin}
 from generate_series(1, {members}) n;
+
+insert into partner_member (id, partner_id, user_id, role, joined_at)
+select filler.id('member', {members} + n), filler.id('partner', {partners} + 1 + (n - 1) / {broker_people_each}),
+  filler.id('user', {vendor} + n), case when n % {broker_people_each} = 1 then 'ADMIN' else 'COLLABORATOR' end, {begin}
+from generate_series(1, {brokers} * {broker_people_each}) n;
 
 insert into account (id, client_id, name, name_key, status, jobs_created, last_job_at, activated_at, owner_id, created_at)
 select filler.id('account', a), filler.id('client', 1 + (a - 1) / 2), filler.company(a, 'Shop'),
@@ -64,11 +82,15 @@ from generate_series(1, {clients}) c, generate_series(1, 3) s;
 
 insert into seat (id, user_id, side, partner_id, client_id, roles, version, created_at)
 select filler.id('seat', n), filler.id('user', n),
-  case when n <= {members} then 'PARTNER' when n <= {members} + 2 * {clients} then 'CLIENT' else 'VENDOR' end,
-  case when n <= {members} then filler.id('partner', 1 + (n - 1) / {members_each}) end,
-  case when n > {members} and n <= {members} + 2 * {clients} then filler.id('client', 1 + (n - {members} - 1) / 2) end,
+  case when n <= {members} or n > {vendor} then 'PARTNER' when n < {vendor} then 'CLIENT' else 'VENDOR' end,
+  case when n <= {members} then filler.id('partner', 1 + (n - 1) / {members_each})
+    when n > {vendor} then filler.id('partner', {partners} + 1 + (n - {vendor} - 1) / {broker_people_each}) end,
+  case when n > {members} and n < {vendor} then filler.id('client', 1 + (n - {members} - 1) / 2) end,
   case
-    when n > {members} + 2 * {clients} then '["ADMIN", "PUBLIC", "USER"]'
+    when n > {vendor} and (n - {vendor}) % {broker_people_each} = 1
+      then '["CLIENT_PARTNER", "CLIENT_PARTNER_ADMIN", "PUBLIC", "USER"]'
+    when n > {vendor} then '["CLIENT_PARTNER", "PUBLIC", "USER"]'
+    when n = {vendor} then '["ADMIN", "PUBLIC", "USER"]'
     when n > {members} and (n - {members}) % 2 = 1 then '["ACCOUNT_OWNER", "CLIENT", "PUBLIC", "USER"]'
     when n > {members} then '["CLIENT", "PUBLIC", "USER"]'
     when n % {members_each} = 1 then '["PARTNER", "PARTNER_ADMIN", "PUBLIC", "USER"]'
@@ -265,3 +287,110 @@ select filler.id('delivery', 100 * n + v), filler.id('endpoint', 1 + (n - 1) / {
   '[{{"at": "2026-11-21T20:46:00.000000Z", "response_status": 204, "response_body": "", "error": null, "milliseconds": 12}}]',
   1, case when (100 * n + v) % 103 = 1 then {later} end, {begin}
 from generate_series(1, {lively_partners} * {partnerships_each}) n, generate_series(1, {events_each}) v;
+
+-- ── projects: {projects_each} of each account. The first of an account has people at work: a long conversation and two short ones,
+-- items, files, widgets, ratings, approvals and a log; of the others each has an item. ──
+
+insert into project (id, account_id, name, name_key, status, starts_on, due_on, messages, items, items_done, created_at)
+select filler.id('project', n), filler.id('account', 1 + (n - 1) / {projects_each}), filler.company(n, 'Works'),
+  lower(filler.company(n, 'Works')), (array['PLANNED', 'ACTIVE', 'ON_HOLD', 'DONE'])[1 + n % 4], date '2026-02-01',
+  date '2026-03-01' + (n % 90)::int, case when n % {projects_each} = 1 then 25 else 3 end,
+  case when n % {projects_each} = 1 then 6 else 1 end, case when n % {projects_each} = 1 then 3 else 0 end, {begin}
+from generate_series(1, 2 * {clients} * {projects_each}) n;
+
+insert into conversation (id, project_id, title, last_seq, created_at)
+select filler.id('conversation', 3 * (a - 1) + k), filler.id('project', (a - 1) * {projects_each} + 1), 'About ' || k,
+  case k when 1 then 25 else 0 end, {begin}
+from generate_series(1, 2 * {clients}) a, generate_series(1, 3) k;
+
+insert into message (id, conversation_id, project_id, seq, author_id, body, sent_at)
+select filler.id('message', 25 * (a - 1) + v), filler.id('conversation', 3 * (a - 1) + 1),
+  filler.id('project', (a - 1) * {projects_each} + 1), v,
+  case when v % 2 = 1 then filler.owner_of(a) else filler.id('user', {vendor}) end, 'What about the ' || v || '?',
+  {begin} + v * interval '1 second'
+from generate_series(1, 2 * {clients}) a, generate_series(1, 25) v;
+
+insert into conversation_reading (id, conversation_id, user_id, read_seq)
+select filler.id('reading', a), filler.id('conversation', 3 * (a - 1) + 1), filler.owner_of(a), 10
+from generate_series(1, 2 * {clients}) a;
+
+insert into action_item (id, project_id, title, assignee_id, due_on, status, completed_by_id, completed_at, created_at)
+select filler.id('actionitem', 6 * (n - 1) + k), filler.id('project', n), 'Send the ' || k,
+  case when k % 3 > 0 then filler.owner_of(1 + (n - 1) / {projects_each}) end, date '2026-03-01',
+  case when k % 2 = 0 then 'DONE' else 'OPEN' end,
+  case when k % 2 = 0 then filler.owner_of(1 + (n - 1) / {projects_each}) end, case when k % 2 = 0 then {begin} end, {begin}
+from generate_series(1, 2 * {clients} * {projects_each}) n,
+  lateral generate_series(1, case when n % {projects_each} = 1 then 6 else 1 end) k;
+
+insert into project_file (id, project_id, name, status, content_type, size, digest, uploaded_by_id, uploaded_at)
+select filler.id('file', 4 * (a - 1) + k), filler.id('project', (a - 1) * {projects_each} + 1), 'plan ' || k || '.pdf', 'READY',
+  'application/pdf', 1000 * k, repeat(md5(a::text), 2), filler.owner_of(a), {begin}
+from generate_series(1, 2 * {clients}) a, generate_series(1, 4) k;
+
+insert into widget (id, project_id, title, url, added_at)
+select filler.id('widget', 2 * (a - 1) + k), filler.id('project', (a - 1) * {projects_each} + 1), 'Widget ' || k,
+  'https://widgets.example/' || k, {begin}
+from generate_series(1, 2 * {clients}) a, generate_series(1, 2) k;
+
+insert into rating (id, project_id, requested_from_id, score, requested_at, given_at)
+select filler.id('rating', 3 * (a - 1) + k), filler.id('project', (a - 1) * {projects_each} + 1), filler.owner_of(a),
+  case when k < 3 then 3 + k end, {begin}, case when k < 3 then {begin} end
+from generate_series(1, 2 * {clients}) a, generate_series(1, 3) k;
+
+insert into proposal (id, kind, status, version, title, proposed_by_id, proposed_by_side, proposed_at, expires_at, decided_by_id,
+  decided_at, project_id, account_id, approver_id, reminders, created_at)
+select filler.id('approval', 3 * (a - 1) + k), 'PROJECT_APPROVAL', case k when 1 then 'PENDING' else 'ACCEPTED' end, 1,
+  'The plan ' || k, filler.id('user', {vendor}), 'VENDOR', {begin}, {later}, case when k > 1 then filler.owner_of(a) end,
+  case when k > 1 then {begin} end, filler.id('project', (a - 1) * {projects_each} + 1), filler.id('account', a),
+  filler.owner_of(a), 2, {begin}
+from generate_series(1, 2 * {clients}) a, generate_series(1, 3) k;
+
+-- Who takes part is counted for; an owner has read some of what was written.
+insert into project_tally (id, project_id, account_id, user_id, open_action_items, pending_ratings, messages_read)
+select filler.id('tally', a), filler.id('project', (a - 1) * {projects_each} + 1), filler.id('account', a), filler.owner_of(a),
+  2, 1, 10
+from generate_series(1, 2 * {clients}) a;
+
+-- Between those of partnerships, of which there are more than accounts.
+insert into event (id, pos, stream, version, topic, subject, actor_id, side, changes, visible_to, project_id, client_id, salt,
+  commitment, digest, at)
+select filler.id('event', {contacts} + 100 * a * ({partnerships} / {clients} / 2) + 50 + v),
+  {contacts} + 100 * a * ({partnerships} / {clients} / 2) + 50 + v, filler.id('project', (a - 1) * {projects_each} + 1), v, 'message.posted', filler.id('message', 25 * (a - 1) + v),
+  filler.owner_of(a), 'CLIENT', '[]', 'BOTH', filler.id('project', (a - 1) * {projects_each} + 1),
+  filler.id('client', 1 + (a - 1) / 2), md5(v::text), repeat(md5(v::text), 2), repeat(md5(a::text), 2), {begin}
+from generate_series(1, 2 * {clients}) a, generate_series(1, 5) v;
+
+-- ── client partners in all projects of the first accounts of {engagements_each} clients. Of each its admin is on all, each other person
+-- on all but one; something waits for two of three. Of each account one thing is to be approved by somebody of it. ──
+
+insert into partnership (id, kind, partner_id, client_id, status, partner_key, client_key, title, version, started_at, changed_at,
+  hidden_by_partner, hidden_by_client, created_at)
+select filler.id('partnership', {partnerships} + i), 'INTERMEDIARY', filler.id('partner', {partners} + b), filler.id('client', c),
+  'ACTIVE', lower(filler.company(b, 'Brokers')), lower(filler.company(c, 'Foods')), 'Client partner', 1, {begin},
+  {begin} + i * interval '1 second', false, false, {begin}
+from filler.engaged();
+
+insert into project_partner (id, project_id, account_id, partner_id, partnership_id, added_at)
+select filler.id('engagement', {projects_each} * (i - 1) + j), filler.id('project', (a - 1) * {projects_each} + j),
+  filler.id('account', a), filler.id('partner', {partners} + b), filler.id('partnership', {partnerships} + i), {begin}
+from filler.engaged(), generate_series(1, {projects_each}) j;
+
+insert into project_member (id, project_id, account_id, partner_id, user_id, is_assigned, added_at)
+select filler.id('projectmember', {broker_people_each} * ({projects_each} * (i - 1) + j - 1) + e),
+  filler.id('project', (a - 1) * {projects_each} + j), filler.id('account', a), filler.id('partner', {partners} + b),
+  filler.person_of(b, e), e > 1, {begin} + i * interval '1 second'
+from filler.engaged(), generate_series(1, {projects_each}) j, generate_series(1, {broker_people_each}) e
+where e = 1 or e <> j;
+
+insert into project_tally (id, project_id, account_id, user_id, open_action_items, pending_ratings, messages_read)
+select filler.id('tally', 2 * {clients} + {broker_people_each} * ({projects_each} * (i - 1) + j - 1) + e),
+  filler.id('project', (a - 1) * {projects_each} + j), filler.id('account', a), filler.person_of(b, e), (i + j) % 3, (i + e) % 2, j % 3
+from filler.engaged(), generate_series(1, {projects_each}) j, generate_series(1, {broker_people_each}) e
+where (e = 1 or e <> j) and (i + j + e) % 3 > 0;
+
+insert into proposal (id, kind, status, version, title, proposed_by_id, proposed_by_side, proposed_at, expires_at, project_id,
+  account_id, approver_id, reminders, created_at)
+select filler.id('approval', 6 * {clients} + i), 'PROJECT_APPROVAL', 'PENDING', 1, 'The draft ' || i, filler.id('user', {vendor}),
+  'VENDOR', {begin}, {later}, filler.id('project', (a - 1) * {projects_each} + 8), filler.id('account', a),
+  filler.person_of(b, 1 + i % {broker_people_each}), 2, {begin}
+from filler.engaged();

@@ -1,7 +1,7 @@
 """The limit: the same answers without GraphQL, sessions or anything else that is not bytes in, rows, bytes out.
 
 A bare ASGI app; statements written by hand, as good as we know how; rows put together by hand; orjson. Who asks is
-believed: the header `x-partner` names the company, and the role behind it. Cursors are plain.
+believed: the header `x-partner` names the company, and the role or the person behind it. Cursors are plain.
 
 One path more, `/proven`, is `/contact` for whoever does not believe: the request is the product's own, the statement
 proves the session as the product's does, and the answer has the product's headers. What is left between it and the
@@ -21,7 +21,7 @@ from typing import Any, cast
 import asyncpg
 import orjson
 
-from bench import partnership
+from bench import partnership, work
 
 Message = MutableMapping[str, Any]
 Row = Sequence[Any]
@@ -204,6 +204,10 @@ class Limit:
         """The page of `partnership.graphql`."""
         return await partnership.page(self.fetch, partner, variables, is_admin=role == b"admin")
 
+    async def work(self, partner: str, user: bytes, _variables: dict[str, Any]) -> dict[str, Any]:
+        """The bar of `work.graphql`."""
+        return await work.bar(self.fetch, partner, user.decode())
+
     async def contact(self, partner: str, _role: bytes, variables: dict[str, Any]) -> dict[str, Any]:
         """The card of `contact.graphql`."""
         rows = await self.fetch(CONTACT, variables["id"], partner)
@@ -239,6 +243,7 @@ def _cursor(page: Sequence[Row], *places: int) -> str | None:
 _ANSWERS: dict[str, Callable[[Limit, str, bytes, dict[str, Any]], Awaitable[dict[str, Any]]]] = {
     "/home": Limit.home,
     "/partnership": Limit.partnership,
+    "/work": Limit.work,
     "/contact": Limit.contact,
 }
 

@@ -33,7 +33,9 @@ PARTNERSHIP = f"""
       o.message, o.proposed_at, o.expires_at, o.decided_at, o.comment, o.client_name,
       proposer.id, proposer.name, decider.id, decider.name, head.id, head.name, head.email,
       p.id, p.name, {", ".join(f"p.{name}" for name in _REACH)},
-      c.id, c.name, {", ".join(f"c.{name}" for name in _REACH)}, granted.earning
+      c.id, c.name, {", ".join(f"c.{name}" for name in _REACH)}, granted.earning,
+      (select string_agg(x.id, ',' order by x.id) from project_partner x
+       where x.partnership_id = t.id and x.removed_at is null)
     from partnership t
     join partner p on p.id = t.partner_id
     left join app_user head on head.id = p.admin_id
@@ -194,7 +196,7 @@ async def page(fetch: Fetch, partner: str, variables: dict[str, Any], *, is_admi
                 "pendingRequests": row[16],
                 "endsPartnership": True,
                 "confirmation": hashlib.sha256(
-                    f"{row[0]}.{row[2]}.{row[15] or ''}.{row[59] or ''}.{row[13] or ''}.{row[17] or ''}".encode()
+                    ".".join([row[0], str(row[2]), *(row[n] or "" for n in (15, 59, 13, 17, 60))]).encode()
                 ).hexdigest(),
             },
             "accessGrants": {"nodes": [_grant(each) for each in grants[:PAGE]], "totalCount": len(grants)},

@@ -1,4 +1,4 @@
-"""What is asked: three of the portal's screens, with seeded variables and many viewers."""
+"""What is asked: four of the portal's screens, with seeded variables and many viewers."""
 
 import random
 from collections.abc import Callable
@@ -24,7 +24,26 @@ SIZES: Final = data.Sizes(
     sessions=10_000,
     lively_partners=200,
     events_each=21,
+    brokers=40,
 )
+
+
+@dataclass(frozen=True)
+class People:
+    """Whose seats ask: those after the first so many, of companies after the first so many, each with so many."""
+
+    before: int
+    count: int
+    companies_before: int
+    each: int
+
+    def company_of(self, seat: int) -> int:
+        """The number of the company that a seat acts for."""
+        return self.companies_before + 1 + (seat - self.before - 1) // self.each
+
+
+MEMBERS: Final = People(0, SIZES.members, 0, SIZES.members_each)
+BROKERS: Final = People(SIZES.vendor, SIZES.users - SIZES.vendor, SIZES.partners, SIZES.broker_people_each)
 
 
 @dataclass(frozen=True)
@@ -36,6 +55,7 @@ class Screen:
     variables: Callable[[random.Random, int], dict[str, Any]]
     cpu_goal: float
     rate_goal: float
+    by: People = MEMBERS
 
 
 @dataclass(frozen=True)
@@ -73,7 +93,8 @@ def _active_partnership(chance: random.Random, partner: int) -> dict[str, Any]:
 
 
 SCREENS: Final = (
-    Screen("home", "navigation 50 by 10", lambda _chance, _partner: {"first": 50}, cpu_goal=1.25, rate_goal=0.9),
+    Screen("home", "tiles 50 by 10", lambda _chance, _partner: {"first": 50}, cpu_goal=1.25, rate_goal=0.9),
+    Screen("work", "navigation 50 by 10", lambda _chance, _partner: {"first": 50}, 1.25, 0.9, by=BROKERS),
     Screen("partnership", "partnership detail", _active_partnership, cpu_goal=1.4, rate_goal=0.8),
     Screen("contact", "one contact", _any_contact, cpu_goal=1.4, rate_goal=0.85),
 )
@@ -87,11 +108,11 @@ def named(name: str) -> Screen:
 def requests(screen: Screen) -> list[Request]:
     """What is asked of a screen, over and over: the same for every contestant and on every machine."""
     chance = random.Random(SEED)  # noqa: S311  it is to be the same each time
-    seats = [chance.randint(1, SIZES.members) for _ in range(REQUESTS)]
+    seats = [screen.by.before + chance.randint(1, screen.by.count) for _ in range(REQUESTS)]
     return [
         Request(screen.name, seat, partner, screen.variables(chance, partner))
         for seat in seats
-        for partner in [1 + (seat - 1) // SIZES.members_each]
+        for partner in [screen.by.company_of(seat)]
     ]
 
 
@@ -105,7 +126,8 @@ def to_product(request: Request) -> tuple[str, dict[str, str], bytes]:
 def to_limit(request: Request) -> tuple[str, dict[str, str], bytes]:
     """The same, as the limit takes it: the variables, and whom to believe it comes from."""
     role = "admin" if request.seat % SIZES.members_each == 1 else "member"
-    from_whom = {"x-partner": f"{data.row_id('partner', request.partner)} {role}"}
+    who = role if request.seat <= SIZES.members else data.row_id("user", request.seat)
+    from_whom = {"x-partner": f"{data.row_id('partner', request.partner)} {who}"}
     return f"/{request.screen}", from_whom, orjson.dumps(request.variables)
 
 

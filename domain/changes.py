@@ -66,6 +66,7 @@ class About(TypedDict, total=False):
 
     partnership_id: str | None
     account_id: str | None
+    project_id: str | None
     proposal_id: str | None
     partner_id: str | None
     client_id: str | None
@@ -122,6 +123,7 @@ class Change:
             audience=audience,
             partnership_id=other.partnership_id,
             account_id=other.account_id,
+            project_id=other.project_id,
             proposal_id=other.proposal_id,
             partner_id=other.partner_id,
             client_id=other.client_id,
@@ -219,12 +221,16 @@ SEALED: Final[Mapping[str, str]] = {
     "account": "account_id",
     "proposal": "proposal_id",
     "at": "at",
+    "project": "project_id",
 }
+# What was sealed before there was such a thing, does not say that there was none.
+_ONLY_WHERE_THERE_IS_ONE: Final = {"project"}
 
 
 def payload(values: Mapping[str, object]) -> bytes:
     """Write what a commitment seals, by the names of `SEALED`: JSON with sorted keys, times as everywhere."""
-    return orjson.dumps(values, sql.time_text, orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATETIME)
+    told = {name: value for name, value in values.items() if value is not None or name not in _ONLY_WHERE_THERE_IS_ONE}
+    return orjson.dumps(told, sql.time_text, orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATETIME)
 
 
 def commitment(event: Event) -> str:

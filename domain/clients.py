@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import TypedDict, Unpack
 
 import settings
-from domain import accounts, changes, companies, inputs, invites, policy
+from domain import accounts, changes, companies, inputs, inviting, policy
 from domain.changes import Change
 from domain.policy import Permission
 from domain.seats import Seat
@@ -41,7 +41,7 @@ async def create(  # noqa: PLR0913  the input's fields
     async with changes.change(by=by) as c:
         await found(c, company)
         account = await accounts.create(c, company.id, workspace)
-        await invites.send(
+        await inviting.send(
             c,
             InviteKind.ACCOUNT_OWNER,
             email=owner,

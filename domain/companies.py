@@ -5,19 +5,37 @@ from typing import Final
 
 from tortoise.queryset import QuerySet
 
-from domain import changes, inputs
+from domain import changes, errors, inputs, policy
 from domain.changes import Change
 from domain.seats import Seat
 from models.base import text_key
 from models.client import Client
 from models.directory import DirectoryListing
-from models.enums import PartnershipStatus, Side
+from models.enums import PartnerKind, PartnershipStatus, Side, UserErrorCode
 from models.event import Change as Difference
 from models.partner import Partner
 from models.partnership import Partnership
 
+_NOT_FOR: Final[Mapping[PartnerKind, str]] = {
+    PartnerKind.PARTNER: "This company is no client partner: it works in no project.",
+    PartnerKind.CLIENT_PARTNER: "This company is a client partner: it works in projects, and does no other business.",
+}
 # What the other side reads of a company.
 _TOLD: Final = frozenset({"name", *inputs.DETAILS})
+
+
+async def find_partner(partner_id: str, *path: str, by: Seat, kind: PartnerKind | None = None) -> Partner:
+    """Return the partner company that a seat acts for: its own, or any that the vendor's staff name.
+
+    Refuses at `path` NOT_FOUND; FORBIDDEN one that the seat merely sees, as it is in the same projects; and INVALID one
+    of the other kind, where `kind` is given: a client partner does none of a partner's business (mission 3.0).
+    """
+    company = await policy.find(Partner, partner_id, *path, by=by)
+    if by.side is not Side.VENDOR and company.id != by.partner_id:
+        raise errors.Refusal(UserErrorCode.FORBIDDEN, "This is not your company.", *path)
+    if kind is not None and company.kind is not kind:
+        raise errors.invalid(_NOT_FOR[company.kind], *path)
+    return company
 
 
 async def describe(c: Change, company: Partner | Client, given: Mapping[str, str | None]) -> None:

@@ -12,7 +12,16 @@ from domain.seats import Seat
 from models.base import text_key
 from models.client import Client
 from models.contact import Contact
-from models.enums import Audience, Capability, ContactPurpose, PartnershipStatus, ProposalStatus, Side, UserErrorCode
+from models.enums import (
+    Audience,
+    Capability,
+    ContactPurpose,
+    PartnershipKind,
+    PartnershipStatus,
+    ProposalStatus,
+    Side,
+    UserErrorCode,
+)
 from models.event import Change as Difference
 from models.partner import Partner
 from models.partnership import AssignedContact, Partnership, PartnershipManager
@@ -200,7 +209,10 @@ async def _tell_partners(c: Change, contact: Contact, differences: list[Differen
     """Tell each partner that works for the contact's client, but the one that made the change (mission 0.9)."""
     if contact.client_id is None:
         return
-    active = Partnership.filter(client_id=contact.client_id, status=PartnershipStatus.ACTIVE)
+    # A client partner works with the client's projects, not with its contacts.
+    active = Partnership.filter(
+        client_id=contact.client_id, status=PartnershipStatus.ACTIVE, kind=PartnershipKind.DIRECT
+    )
     for partnership in await (active.exclude(partner_id=by.partner_id) if by.partner_id else active):
         c.event(
             "contact.updated",

@@ -9,7 +9,7 @@ from domain.rate_limits import Rule
 from domain.seats import Seat
 from models.base import text_key
 from models.directory import DirectoryListing, PartnerMessage
-from models.enums import Audience
+from models.enums import Audience, PartnerKind
 from models.partner import Partner
 
 MOST_SERVICES: Final = 20
@@ -30,7 +30,7 @@ async def set_listing(*, by: Seat, partner_id: str, listing: Listing | None = No
     Refuses NOT_FOUND, FORBIDDEN, INVALID.
     """
     policy.require(Permission.PARTNER_LISTING_SET, by=by)
-    company = await policy.find(Partner, partner_id, "partnerId", by=by)
+    company = await companies.find_partner(partner_id, "partnerId", by=by, kind=PartnerKind.PARTNER)
     wanted = None if listing is None else _checked(listing)
     async with changes.change(by=by, on_behalf_of=companies.acted_for(company, by)) as c:
         # Whoever renames the company waits, or has renamed it.

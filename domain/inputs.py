@@ -43,6 +43,14 @@ def text(given: str | None, *path: str) -> str | None:
     return lines
 
 
+def required_text(given: str | None, *path: str) -> str:
+    """Return text of several lines, as `text` does; refuses INVALID a blank one."""
+    lines = text(given, *path)
+    if lines is None:
+        raise errors.invalid("This must not be empty.", *path)
+    return lines
+
+
 def address(given: str | None, *path: str) -> str | None:
     """Return an e-mail address as it is kept; blank is null. Refuses INVALID what is none."""
     trimmed = line(given, *path)

@@ -3,13 +3,13 @@
 The link alone decides nothing: a page shows what it is about (`preview`), and a person sends its challenge back.
 """
 
+import dataclasses
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from tortoise.exceptions import IntegrityError
-from tortoise.expressions import F, Subquery
+from tortoise.expressions import Subquery
 from tortoise.transactions import in_transaction
 
 import settings
@@ -21,14 +21,17 @@ from domain import (
     errors,
     identity,
     inputs,
+    inviting,
+    members,
     offers,
     passwords,
+    projects,
     rate_limits,
     seats,
     states,
     tokens,
 )
-from domain.changes import Actor, Change
+from domain.changes import Change
 from domain.rate_limits import Rule
 from domain.seats import Seat
 from models.access_grant import AccessGrant
@@ -39,11 +42,8 @@ from models.enums import (
     AccessStatus,
     AccountStatus,
     Audience,
-    Capability,
     InviteKind,
     LinkPurpose,
-    PartnerMemberRole,
-    ProposalKind,
     ProposalStatus,
     SecurityRole,
     Side,
@@ -51,9 +51,8 @@ from models.enums import (
     UserErrorCode,
 )
 from models.link import Link
-from models.partner import Partner, PartnerMember
-from models.partnership import Partnership
-from models.proposal import Proposal, new_proposal_id
+from models.partner import PartnerMember
+from models.proposal import Proposal
 from models.user import User
 
 _ASK: Final = "Ask whoever invited you to invite you again."
@@ -72,7 +71,7 @@ _PARTS: Final[Mapping[SecurityRole, str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class InvitePreview:
     """What the holder of an invite's link may know before acting on it.
 
@@ -91,7 +90,7 @@ class InvitePreview:
     challenge: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class InviteAccepted:
     """The invite, and the session that it began for the person it brought in."""
 
@@ -99,7 +98,7 @@ class InviteAccepted:
     signed_in: identity.SignedIn
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class _Holder:
     """A person who answers by a link, for a side, without a session yet."""
 
@@ -107,7 +106,7 @@ class _Holder:
     side: Side
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class _Decliner:
     """The same for who says no; `user_id` is null where the address belongs to nobody yet."""
 
@@ -115,152 +114,12 @@ class _Decliner:
     side: Side
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class _Names:
     """What the person calls the company and the account; null: left open."""
 
     client: str | None
     account: str | None
-
-
-# ── sent, taken back, sent again ──
-
-
-async def send(  # noqa: PLR0913  an invite's columns
-    c: Change,
-    kind: InviteKind,
-    *,
-    email: str,
-    name: str | None,
-    expires_at: datetime,
-    message: str | None = None,
-    client_name: str | None = None,
-    from_partner_id: str | None = None,
-    from_client_id: str | None = None,
-    partner_id: str | None = None,
-    account_id: str | None = None,
-    partnership_id: str | None = None,
-    role: SecurityRole | None = None,
-) -> str:
-    """Invite somebody by an e-mailed link, until a moment; return the invite's id.
-
-    `from_partner_id`, `from_client_id`: who asks; both null: the vendor. It brings the person into `partner_id`,
-    `account_id` or `partnership_id`. One that belongs to an offer is told of by the offer's own event.
-    """
-    invite = await Proposal.create(
-        id=new_proposal_id(ProposalKind.INVITE),
-        kind=ProposalKind.INVITE,
-        status=ProposalStatus.PENDING,
-        invite_kind=kind,
-        email=email,
-        name=name,
-        message=message,
-        client_name=client_name,
-        proposed_by_id=c.by and c.by.user_id,
-        proposed_by_side=c.by.side if c.by else Side.VENDOR,
-        from_partner_id=from_partner_id,
-        from_client_id=from_client_id,
-        partner_id=partner_id,
-        account_id=account_id,
-        partnership_id=partnership_id,
-        role=role,
-        proposed_at=c.now,
-        sent_at=c.now,
-        expires_at=expires_at,
-        created_at=c.now,
-    )
-    await offers.send_link(invite, c.now)
-    if not states.is_of_offer(invite):
-        await states.announce(c, "send", invite)
-    return invite.id
-
-
-async def require_none_open(account_id: str, at: datetime, *path: str, **of: str) -> None:
-    """Refuse ALREADY_PROPOSED at `path` where an invite to an account waits, of the columns given; it is locked."""
-    waiting = Proposal.filter(kind=ProposalKind.INVITE, account_id=account_id, status=ProposalStatus.PENDING)
-    if await waiting.filter(expires_at__gt=at, **of).exists():
-        message = "An invite to this account still waits for an answer. Send it again, or take it back first."
-        raise errors.Refusal(UserErrorCode.ALREADY_PROPOSED, message, *path)
-
-
-async def expire_stale(c: Change, account_id: str) -> None:
-    """Expire the invites to an account whose time is over, and announce it. Before the account is locked."""
-    to_it = Proposal.filter(kind=ProposalKind.INVITE, account_id=account_id)
-    await states.announce_expiry(c, await states.expire(c, to_it, skip_locked=False))
-
-
-async def cancel(c: Change, account_id: str) -> None:
-    """Cancel the open invites to an account: its end tells it. Their links stop working. Before the account is locked.
-
-    What was over by then has expired.
-    """
-    await expire_stale(c, account_id)
-    to_it = Proposal.filter(kind=ProposalKind.INVITE, account_id=account_id)
-    waiting = to_it.filter(status=ProposalStatus.PENDING)
-    await waiting.update(status=ProposalStatus.CANCELLED, decided_at=c.now, version=F("version") + 1)
-    links = Link.filter(proposal_id__in=Subquery(to_it.values("id")), used_at__isnull=True, replaced_at__isnull=True)
-    await links.update(replaced_at=c.now)
-
-
-async def withdrawn(c: Change, invite: Proposal) -> None:
-    """Undo what an invite held open, once its sender has taken it back, and announce it.
-
-    Refuses whoever may not manage the staff what invites somebody to it, as `require_manager` does.
-    """
-    await _require_manager(c, invite)
-    await end(c, invite, "withdraw")
-
-
-async def end(c: Change, invite: Proposal, verb: str, *, by: Actor | None = None) -> None:
-    """Undo what an invite held open, once it was closed by that verb ("decline", "withdraw"), and announce it.
-
-    One that belongs to an offer takes the offer with it, its decider and comment kept.
-    """
-    offer = await _offer_of(invite)
-    if offer is None:
-        await tokens.revoke(invite.id, at=c.now)
-        await states.announce(c, verb, invite, reason=invite.comment, by=by)
-        return
-    offer = await states.close(c, offer.id, invite.status, by_user=invite.decided_by_id, comment=invite.comment)
-    await offers.end(c, offer, verb, reason=offer.comment, by=by)
-
-
-async def reminded(c: Change, invite: Proposal) -> None:
-    """Replace an invite's link, and announce it as its offer's, if it belongs to one.
-
-    Refuses whoever may not manage the staff what invites somebody to it, as `require_manager` does.
-    """
-    await _require_manager(c, invite)
-    offer = await _offer_of(invite)
-    if offer is not None:
-        await offers.reminded(c, offer)
-        return
-    await offers.send_link(invite, c.now)
-    await states.announce(c, "remind", invite)
-
-
-async def require_manager(account: Account, role: SecurityRole | None, *path: str, by: Seat) -> None:
-    """Refuse at `path` who may not manage an account's staff: its owners take an owner (mission 1.7).
-
-    CAPABILITY_DENIED, and of a partner what `accounts.require` refuses besides.
-    """
-    await accounts.require(Capability.MANAGE_STAFF, account, *path, by=by)
-    if role is SecurityRole.ACCOUNT_OWNER:
-        await accounts.require(Capability.CHANGE_OWNER, account, *path, by=by)
-
-
-async def _require_manager(c: Change, invite: Proposal) -> None:
-    if invite.invite_kind is InviteKind.STAFF and isinstance(c.by, Seat):
-        account = await Account.get(id=_required(invite.account_id))
-        await require_manager(account, invite.role, "proposalId", by=c.by)
-
-
-async def _offer_of(invite: Proposal) -> Proposal | None:
-    """Find the offer that an invite belongs to; null: it belongs to none."""
-    if not states.is_of_offer(invite):
-        return None
-    partnership = await Partnership.get(id=invite.partnership_id)
-    return await Proposal.get(id=partnership.offer_id)
 
 
 # ── what its holder sees and does ──
@@ -270,7 +129,7 @@ async def preview(token: str, *, ip: str | None) -> InvitePreview:
     """Tell what an invite's link is about; changes nothing. Refuses what is none, NOT_FOUND, and RATE_LIMITED."""
     now = clock.now()
     link, invite = await _find(token, ip, now)
-    await invite.fetch_related("from_partner", "from_client", "partner", "account__client", "partnership")
+    await invite.fetch_related("from_partner", "from_client", "partner", "account__client", "partnership", "project")
     asks = invite.from_partner or invite.from_client
     return InvitePreview(
         kind=_kind(invite),
@@ -341,7 +200,7 @@ async def decline(token: str, challenge: str, *, comment: str | None, ip: str | 
     holder = _Decliner(known.id if known else None, _SIDE[_kind(invite)])
     async with changes.change(by=holder) as c:
         closed = await _close(c, link, ProposalStatus.DECLINED, holder, comment)
-        await end(c, closed, "decline")
+        await inviting.end(c, closed, "decline")
 
 
 # ── the link and its invite ──
@@ -414,6 +273,10 @@ def _title(invite: Proposal) -> str:
             return f"Account owner of {invite.account.name}"
         case InviteKind.STAFF if invite.account:
             return f"{_PARTS[invite.role or SecurityRole.STAFF]} of {invite.account.name}"
+        case InviteKind.PARTNER_MEMBER:
+            return f"Member of {_recipient(invite)}"
+        case InviteKind.PROJECT if invite.project:
+            return f"Work on {invite.project.name}"
         case _:
             return f"Partner admin of {_recipient(invite)}"
 
@@ -454,24 +317,39 @@ async def _hold(known: User) -> None:
 # ── what a kind of invite brings about ──
 
 
-async def _join_partner(c: Change, invite: Proposal, holder: _Holder, _names: _Names) -> str:
-    """Make the person the partner's one admin; refuse ADMIN_EXISTS where there is one."""
+async def _join_as_admin(c: Change, invite: Proposal, holder: _Holder, _names: _Names) -> str:
+    """Make the person the company's one admin; refuse ADMIN_EXISTS where there is one."""
     partner_id = _required(invite.partner_id)
-    if not await Partner.filter(id=partner_id, admin_id__isnull=True).update(admin_id=holder.user_id):
-        raise errors.Refusal(UserErrorCode.ADMIN_EXISTS, "The company has a partner admin already.", "token")
-    place = PartnerMember.filter(partner_id=partner_id, user_id=holder.user_id, removed_at__isnull=True)
-    if not await place.update(role=PartnerMemberRole.ADMIN):
-        await PartnerMember.create(
-            partner_id=partner_id, user_id=holder.user_id, role=PartnerMemberRole.ADMIN, joined_at=c.now
-        )
-    c.event(
-        "partner.member_joined",
-        stream=partner_id,
-        subject=(await place.get()).id,
-        audience=Audience.PARTNER,
-        partner_id=partner_id,
-        by=holder,
-    )
+    await members.join_as_admin(c, partner_id, holder, "token")
+    await projects.admin_joined(dataclasses.replace(c, by=holder), partner_id, holder.user_id)
+    return await _be_member(c, invite, holder)
+
+
+async def _join_as_member(c: Change, invite: Proposal, holder: _Holder, _names: _Names) -> str:
+    """Make the person a collaborator of the company."""
+    await members.join(c, _required(invite.partner_id), holder)
+    return await _be_member(c, invite, holder)
+
+
+async def _join_project(c: Change, invite: Proposal, holder: _Holder, _names: _Names) -> str:
+    """Make the person a collaborator of the company, and put them on the project.
+
+    Refuses WRONG_STATE where the company is not engaged in its account any more, or that was cancelled.
+    """
+    partner_id, project_id = _required(invite.partner_id), _required(invite.project_id)
+    await members.join(c, partner_id, holder)
+    as_member = dataclasses.replace(c, by=holder)
+    if not await projects.assign_possible(as_member, partner_id, holder.user_id, [project_id]):
+        raise errors.Refusal(UserErrorCode.WRONG_STATE, _OVER[ProposalStatus.CANCELLED], "token")
+    return await _be_member(c, invite, holder)
+
+
+async def _be_member(c: Change, invite: Proposal, holder: _Holder) -> str:
+    """Put a new member on the projects that the invite names, where it is still possible, and give them their seat."""
+    partner_id = _required(invite.partner_id)
+    if invite.project_ids:
+        as_member = dataclasses.replace(c, by=holder)
+        await projects.assign_possible(as_member, partner_id, holder.user_id, invite.project_ids)
     await states.announce(c, "accept", invite, by=holder)
     return await seats.grant(holder.user_id, Side.PARTNER, partner_id=partner_id, at=c.now)
 
@@ -520,13 +398,17 @@ async def _join_partnership(c: Change, invite: Proposal, holder: _Holder, names:
 
 
 _JOIN: Final[Mapping[InviteKind, Callable[[Change, Proposal, _Holder, _Names], Awaitable[str]]]] = {
-    InviteKind.PARTNER_ADMIN: _join_partner,
+    InviteKind.PARTNER_ADMIN: _join_as_admin,
+    InviteKind.PARTNER_MEMBER: _join_as_member,
+    InviteKind.PROJECT: _join_project,
     InviteKind.ACCOUNT_OWNER: _join_account,
     InviteKind.STAFF: _join_staff,
     InviteKind.PARTNERSHIP: _join_partnership,
 }
 _SIDE: Final[Mapping[InviteKind, Side]] = {
     InviteKind.PARTNER_ADMIN: Side.PARTNER,
+    InviteKind.PARTNER_MEMBER: Side.PARTNER,
+    InviteKind.PROJECT: Side.PARTNER,
     InviteKind.ACCOUNT_OWNER: Side.CLIENT,
     InviteKind.STAFF: Side.CLIENT,
     InviteKind.PARTNERSHIP: Side.CLIENT,

@@ -16,7 +16,8 @@ from models.partnership import Partnership, PartnershipManager
 async def add(*, by: Seat, partnership_id: str, contact_ids: Collection[str]) -> str:
     """Put one's own contacts on one's own side's team, at once; who is on it stays. Returns the partnership's id.
 
-    Refuses NOT_FOUND, FORBIDDEN, WRONG_STATE (not ACTIVE), INVALID (a contact of another company, or erased).
+    Refuses NOT_FOUND, FORBIDDEN, WRONG_STATE (not ACTIVE, or a client partner's), INVALID (a contact of another
+    company, or erased).
     """
     policy.require(Permission.MANAGERS_ADD, by=by)
     await policy.find(Partnership, partnership_id, "partnershipId", by=by)
@@ -24,7 +25,7 @@ async def add(*, by: Seat, partnership_id: str, contact_ids: Collection[str]) ->
     async with changes.change(by=by) as c:
         await states.lock_contacts(wanted)
         own = await contacts.own(wanted, "contactIds", by=by, rule="A team consists of its own side's contacts.")
-        partnership = await states.lock_partnership(partnership_id)
+        partnership = await states.lock_partnership(partnership_id, "manage")
         team = PartnershipManager.filter(partnership_id=partnership_id, removed_at__isnull=True)
         known = {manager.contact_id for manager in await team}
         joining = [contact for contact in own if contact.id not in known]
@@ -50,7 +51,7 @@ async def remove(*, by: Seat, manager_id: str) -> str:
     policy.require(Permission.MANAGER_REMOVE, by=by)
     manager = await policy.find(PartnershipManager, manager_id, "managerId", by=by)
     async with changes.change(by=by) as c:
-        partnership = await states.lock_partnership(manager.partnership_id)
+        partnership = await states.lock_partnership(manager.partnership_id, "manage")
         if not await PartnershipManager.filter(id=manager_id, removed_at__isnull=True).update(removed_at=c.now):
             raise errors.not_found("partnership manager", "managerId")
         contact = await Contact.get(id=manager.contact_id)

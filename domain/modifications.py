@@ -49,16 +49,16 @@ async def draft(
     """Replace one's own side's draft by exactly what is wanted; return its id, null where there is none and needs none.
 
     What stays keeps its ids; a draft that holds nothing stays as well. Refuses NOT_FOUND, FORBIDDEN, WRONG_STATE (not
-    ACTIVE; an account that was cancelled), CONFLICT (another version than expected, or no draft at all),
-    CAPABILITY_DENIED (a client's account that is not the seat's own to connect), and INVALID: a contact to add that is
-    not one's own, or lent, offered or drafted already; one to release that is not assigned; an account that is not the
-    client's, or connected already.
+    ACTIVE, or a client partner's; an account that was cancelled), CONFLICT (another version than expected, or no draft
+    at all), CAPABILITY_DENIED (a client's account that is not the seat's own to connect), and INVALID: a contact to add
+    that is not one's own, or lent, offered or drafted already; one to release that is not assigned; an account that is
+    not the client's, or connected already.
     """
     policy.require(Permission.MODIFICATION_DRAFT, by=by)
     await policy.find(Partnership, partnership_id, "partnershipId", by=by)
     async with changes.change(by=by) as c:
         await states.lock_contacts(_named(wanted))
-        partnership = await states.lock_partnership(partnership_id)
+        partnership = await states.lock_partnership(partnership_id, "modify")
         await _expire_stale(c, partnership.id)
         drafts = _of_side(partnership.id, by.side, ProposalStatus.DRAFT)
         held = await drafts.select_for_update(no_key=True).get_or_none()

@@ -14,7 +14,9 @@ from models.enums import (
     AccessStatus,
     GrantAction,
     PartnershipAction,
+    PartnershipKind,
     PartnershipStatus,
+    ProjectAction,
     ProposalAction,
     ProposalKind,
     ProposalStatus,
@@ -70,6 +72,8 @@ _OFFERED: Final = frozenset({PartnershipStatus.OFFERED})
 _ACTIVE: Final = frozenset({PartnershipStatus.ACTIVE})
 
 _NO_GRANT: Final[frozenset[AccessStatus]] = frozenset()
+_NOBODY: Final[frozenset[Role]] = frozenset()
+_ADMINS: Final = frozenset({Role.PARTNER_ADMIN, Role.CLIENT_PARTNER_ADMIN})
 _OPEN: Final = frozenset({AccessStatus.ENABLED})
 _SHUT: Final = frozenset({AccessStatus.EXPIRED, AccessStatus.DISABLED})
 
@@ -167,11 +171,23 @@ PROPOSAL: Final[Mapping[ProposalKind, tuple[ProposalMove, ...]]] = {
     ),
     ProposalKind.INVITE: (
         Move("send", _NONE, _S.PENDING, Party.ASKING, None, "invite.sent"),
+        # To a client partner's admin, who is asked with its first project (mission 3.1).
+        Move("prepare", _NONE, _S.DRAFT, Party.ASKING, None, None),
+        Move("send", _DRAFT, _S.PENDING, Party.ASKING, None, "invite.sent"),
         Move("accept", _PENDING, _S.ACCEPTED, Party.HOLDER, _P.INVITE_ACCEPT, "invite.accepted"),
         Move("decline", _PENDING, _S.DECLINED, Party.HOLDER, _P.INVITE_DECLINE, "invite.declined"),
         Move("withdraw", _PENDING, _S.WITHDRAWN, Party.ASKING, _P.INVITE_WITHDRAW, "invite.withdrawn", _A.WITHDRAW),
         Move("remind", _PENDING, _S.PENDING, Party.ASKING, _P.INVITE_REMIND, "invite.reminded", _A.REMIND),
         Move("expire", _PENDING, _S.EXPIRED, Party.TIME, None, "invite.expired"),
+        Move("cancel", _PENDING, _S.CANCELLED, Party.CAUSE, None, None),
+    ),
+    ProposalKind.PROJECT_APPROVAL: (
+        Move("request", _NONE, _S.PENDING, Party.ASKING, _P.APPROVAL_REQUEST, "approval.requested"),
+        Move("accept", _PENDING, _S.ACCEPTED, Party.ASKED, _P.APPROVAL_ACCEPT, "approval.accepted", _A.ACCEPT),
+        Move("decline", _PENDING, _S.DECLINED, Party.ASKED, _P.APPROVAL_DECLINE, "approval.declined", _A.DECLINE),
+        Move("withdraw", _PENDING, _S.WITHDRAWN, Party.ASKING, _P.APPROVAL_WITHDRAW, "approval.withdrawn", _A.WITHDRAW),
+        Move("remind", _PENDING, _S.PENDING, Party.ASKING, _P.APPROVAL_REMIND, "approval.reminded", _A.REMIND),
+        Move("expire", _PENDING, _S.EXPIRED, Party.TIME, None, "approval.expired"),
         Move("cancel", _PENDING, _S.CANCELLED, Party.CAUSE, None, None),
     ),
 }
@@ -190,6 +206,12 @@ PARTNERSHIP: Final[tuple[PartnershipMove, ...]] = (
         for status in (_T.ENDED, _T.DECLINED, _T.WITHDRAWN, _T.EXPIRED)
     ),
 )
+
+# TABLE: what is done in a partnership of a kind: a client partner's begins and ends with its projects.
+OF_KIND: Final[Mapping[PartnershipKind, frozenset[str]]] = {
+    PartnershipKind.DIRECT: frozenset(move.verb for move in PARTNERSHIP),
+    PartnershipKind.INTERMEDIARY: frozenset({"end", "hide"}),
+}
 
 GRANT: Final[tuple[GrantMove, ...]] = (
     Move("connect", _NO_GRANT, _G.ENABLED, Party.CAUSE, None, "grant.connected"),
@@ -245,8 +267,21 @@ def partnership_move(verb: str) -> PartnershipMove:
     return next(move for move in PARTNERSHIP if move.verb == verb)
 
 
-def is_own_side(company: str | None, from_partner: str | None, from_client: str | None) -> bool:
-    """Whether a seat's company asks; null is the vendor, whose proposals come from no company."""
+def is_own_side(
+    company: str | None,
+    from_partner: str | None,
+    from_client: str | None,
+    *,
+    into: str | None = None,
+    roles: frozenset[Role] = _NOBODY,
+) -> bool:
+    """Whether a seat's company asks; null is the vendor, whose proposals come from no company.
+
+    `into`: the partner company that an invite brings somebody into, null where it is no such invite. Whoever sent it,
+    it takes one of that company's licences: its admin looks after it as well as the vendor, and nobody else there.
+    """
+    if into is not None and company in {None, into}:
+        return company is None or not roles.isdisjoint(_ADMINS)
     return company == (from_partner or from_client)
 
 
@@ -279,7 +314,9 @@ def proposal_actions(
     ]
 
 
-def partnership_actions(status: PartnershipStatus, *, roles: frozenset[Role]) -> list[PartnershipAction]:
+def partnership_actions(
+    kind: PartnershipKind, status: PartnershipStatus, *, roles: frozenset[Role]
+) -> list[PartnershipAction]:
     """List what a seat may do with a partnership that it sees, as one of its sides or as the vendor.
 
     `status` as time has made it.
@@ -288,6 +325,7 @@ def partnership_actions(status: PartnershipStatus, *, roles: frozenset[Role]) ->
         move.action
         for move in PARTNERSHIP
         if move.action is not None
+        and move.verb in OF_KIND[kind]
         and status in move.sources
         and move.permission is not None
         and not roles.isdisjoint(ALLOWED[move.permission])
@@ -310,6 +348,37 @@ def grant_actions(
         and parties.get(move.party, False)
         and move.permission is not None
         and not roles.isdisjoint(ALLOWED[move.permission])
+    ]
+
+
+# TABLE: what can be done in a project, and whose permission it takes.
+PROJECT: Final[Mapping[ProjectAction, Permission]] = {
+    ProjectAction.INVITE: _P.PROJECT_INVITE,
+    ProjectAction.SHARE: _P.PROJECT_INVITE,
+    ProjectAction.EDIT: _P.PROJECT_UPDATE,
+    ProjectAction.MANAGE_MEMBERS: _P.PROJECT_MEMBER_REMOVE,
+    ProjectAction.POST: _P.MESSAGE_POST,
+    ProjectAction.UPLOAD: _P.FILE_UPLOAD,
+    ProjectAction.RATE: _P.RATING_GIVE,
+}
+
+
+def project_actions(*, owns: bool, has_to_rate: bool, roles: frozenset[Role]) -> list[ProjectAction]:
+    """List what a seat may do in a project that it sees.
+
+    `owns`: it owns the project's account. `has_to_rate`: a rating is asked of it.
+    """
+    is_client = Role.CLIENT in roles
+    holds = {
+        ProjectAction.INVITE: not is_client,
+        ProjectAction.SHARE: is_client,
+        ProjectAction.MANAGE_MEMBERS: owns or not is_client,
+        ProjectAction.RATE: has_to_rate,
+    }
+    return [
+        action
+        for action, permission in PROJECT.items()
+        if holds.get(action, True) and not roles.isdisjoint(ALLOWED[permission])
     ]
 
 
@@ -336,6 +405,11 @@ TOPICS: Final[Mapping[str, Topic]] = {
         "A partner's share of payments was agreed anew.", "The {side} set the partner's share of payments."
     ),
     "partner.member_joined": Topic("Somebody joined a partner company.", "A member joined the company."),
+    "partner.licences_set": Topic("A partner company may have another number of members.", "The {side} set licences."),
+    "partner.member_removed": Topic("Somebody left a partner company.", "The {side} removed a member."),
+    "partner.admin_transferred": Topic(
+        "A partner company has another admin.", "The {side} made somebody else the admin.", mutable=False
+    ),
     "client.created": Topic("A client company was created.", "The client company was created."),
     "client.updated": Topic("A client changed its company's details.", "The {side} changed the company's details."),
     "account.created": Topic("An account was created.", "The account was created."),
@@ -410,7 +484,8 @@ TOPICS: Final[Mapping[str, Topic]] = {
         "A partner was disconnected from an account.", "The partner was disconnected from an account.", mutable=False
     ),
     "partnership.started": Topic(
-        "A partnership began without an offer: the partner set an account up.", "The partner set an account up."
+        "A partnership began without an offer: the partner set an account up, or was brought into a project.",
+        "The partnership began.",
     ),
     "account.opened": Topic("One of an account's own staff opened it.", "A member of the staff opened the account."),
     "account.activated": Topic(
@@ -426,6 +501,35 @@ TOPICS: Final[Mapping[str, Topic]] = {
     "commission.earned": Topic("A partner earned its share of a payment.", "The partner earned a commission."),
     "partner.listing_set": Topic("A partner changed its place in the directory.", "The {side} changed the listing."),
     "partner.message_sent": Topic("A visitor of the directory wrote to a partner.", "A visitor sent a message."),
+    "project.created": Topic("A project was created.", "The {side} created the project."),
+    "project.updated": Topic("A project's name, status or dates changed.", "The {side} changed the project."),
+    "project.partner_added": Topic(
+        "A client partner was brought into a project.", "A client partner was brought in.", mutable=False
+    ),
+    "project.partner_removed": Topic(
+        "A client partner was taken off a project.", "A client partner was taken off.", mutable=False
+    ),
+    "project.member_added": Topic("Somebody was put on a project.", "A member was put on the project.", mutable=False),
+    "project.member_removed": Topic(
+        "Somebody was taken off a project.", "A member was taken off the project.", mutable=False
+    ),
+    "action_item.created": Topic("Something is to be done in a project.", "The {side} added an action item."),
+    "action_item.status_set": Topic(
+        "An action item was done, cancelled or opened again.", "The {side} changed an action item."
+    ),
+    "approval.requested": Topic("Somebody is asked to approve something.", "The {side} asked for an approval."),
+    "approval.accepted": Topic("Somebody approved.", "It was approved."),
+    "approval.declined": Topic("Somebody did not approve.", "It was not approved."),
+    "approval.withdrawn": Topic("An approval is not asked for any more.", "The {side} took the question back."),
+    "approval.reminded": Topic("An approval still waits for its answer.", "The question was sent again as a reminder."),
+    "approval.expired": Topic("Nobody answered in time whether something is approved.", "The question expired."),
+    "conversation.started": Topic("A conversation began in a project.", "The {side} started a conversation."),
+    "message.posted": Topic("Somebody wrote in a project.", "The {side} posted a message."),
+    "file.uploaded": Topic("A file was added to a project.", "The {side} uploaded a file."),
+    "file.deleted": Topic("A file was taken off a project.", "The {side} deleted a file."),
+    "widget.added": Topic("A page was added to a project.", "The {side} added a widget."),
+    "rating.requested": Topic("Somebody is asked how satisfied they are.", "The {side} asked for a rating."),
+    "rating.given": Topic("Somebody said how satisfied they are.", "A rating was given."),
     "invite.sent": Topic("Somebody was invited.", "The {side} sent an invite."),
     "invite.reminded": Topic("An invite still waits for its answer.", "The invite was sent again as a reminder."),
     "invite.accepted": Topic("An invited person joined.", "The invite was accepted."),

@@ -14,15 +14,17 @@ from tortoise.queryset import QuerySet
 import settings
 from domain import (
     changes,
+    companies,
     connections,
     contacts,
     errors,
     inputs,
-    invites,
+    inviting,
+    members,
     moves,
     offers,
-    partners,
     policy,
+    projects,
     shares,
     states,
 )
@@ -39,6 +41,7 @@ from models.enums import (
     AccessStatus,
     InviteKind,
     ModificationKind,
+    PartnershipKind,
     PartnershipStatus,
     ProposalKind,
     Side,
@@ -107,7 +110,7 @@ async def offer(  # noqa: PLR0913  the input's fields
     not the client's.
     """
     policy.require(Permission.PARTNERSHIP_OFFER, by=by)
-    partner = await policy.find(Partner, partner_id, "partnerId", by=by)
+    partner = await companies.find_partner(partner_id, "partnerId", by=by)
     asked = await _asked(partner, client_id, email, client_name)
     agreed = checked(terms)
     said = inputs.text(message, "message")
@@ -130,25 +133,84 @@ async def offer(  # noqa: PLR0913  the input's fields
     return partnership.id
 
 
+async def start(  # noqa: PLR0913  a partnership's columns
+    c: Change,
+    partner: Partner,
+    client: Client,
+    title: str,
+    *,
+    kind: PartnershipKind = PartnershipKind.DIRECT,
+    previous_id: str | None = None,
+) -> Partnership:
+    """Begin a partnership without an offer, at once."""
+    partnership = await Partnership.create(
+        kind=kind,
+        partner_id=partner.id,
+        client_id=client.id,
+        previous_id=previous_id,
+        status=PartnershipStatus.ACTIVE,
+        partner_key=partner.name_key,
+        client_key=client.name_key,
+        title=title,
+        started_at=c.now,
+        changed_at=c.now,
+        created_at=c.now,
+    )
+    c.event("partnership.started", stream=partnership.id, subject=partnership.id, **changes.of_partnership(partnership))
+    return partnership
+
+
+async def of_client_partner(c: Change, company: Partner, client_id: str) -> Partnership:
+    """Return the partnership of a client-partner company, which is locked, and a client, and lock it as well.
+
+    It begins with the company's first project of that client (mission 3.2).
+    """
+    both = Partnership.filter(partner_id=company.id, client_id=client_id)
+    active = await both.filter(status=PartnershipStatus.ACTIVE).select_for_update(no_key=True).first()
+    if active is not None:
+        return active
+    ended = await both.filter(status=PartnershipStatus.ENDED).order_by("-ended_at", "-id").first()
+    return await start(
+        c,
+        company,
+        await Client.get(id=client_id),
+        "Client partner",
+        kind=PartnershipKind.INTERMEDIARY,
+        previous_id=ended.id if ended else None,
+    )
+
+
 async def end(*, by: Seat, partnership_id: str, reason: str, confirmation: str) -> str:
     """End a partnership at once, for a reason; `confirmation` is its preview's. Returns its id.
 
-    The contacts go home, the accounts are disconnected, and all that is open is cancelled (mission 4.7). It leaves the
-    home of the side that ends it. Refuses NOT_FOUND, FORBIDDEN, REASON_REQUIRED, WRONG_STATE (not ACTIVE), and
-    STALE_CONFIRMATION where the consequences are not those of the preview any more.
+    The contacts go home, the accounts are disconnected, a client partner's people are taken off the client's projects,
+    and all that is open is cancelled (mission 4.7). It leaves the home of the side that ends it. Refuses NOT_FOUND,
+    FORBIDDEN, REASON_REQUIRED, WRONG_STATE (not ACTIVE), STALE_CONFIRMATION where the consequences are not those of the
+    preview any more, and CONFLICT where a client partner's people were invited meanwhile.
     """
     policy.require(Permission.PARTNERSHIP_END, by=by)
-    await policy.find(Partnership, partnership_id, "partnershipId", by=by)
+    found = await policy.find(Partnership, partnership_id, "partnershipId", by=by)
     why = inputs.text(reason, "reason")
     if why is None:
         raise errors.Refusal(UserErrorCode.REASON_REQUIRED, "Say why: the other side reads it.", "reason")
     async with changes.change(by=by) as c:
-        partnership = await states.lock_partnership(partnership_id)
+        if found.kind is PartnershipKind.INTERMEDIARY:
+            await _lock_company(c, found)
+        partnership = await states.lock_partnership(partnership_id, "end")
         if confirmation != await confirmation_of(partnership.id, c):
             message = "The consequences have changed. Look at them again."
             raise errors.Refusal(UserErrorCode.STALE_CONFIRMATION, message, "confirmation")
         await close(c, [partnership], reason=why)
     return partnership_id
+
+
+async def _lock_company(c: Change, partnership: Partnership) -> None:
+    """Cancel what invites a client partner's people into projects of the client, and lock the company after it."""
+    accounts = await Account.filter(client_id=partnership.client_id).order_by("id")
+    invited = {"partner_id": partnership.partner_id, "account_id__in": [account.id for account in accounts]}
+    await inviting.cancel(c, **invited)
+    await members.lock(partnership.partner_id)
+    await inviting.require_none(c, "partnershipId", **invited)
 
 
 async def disconnect(
@@ -194,6 +256,11 @@ async def close(c: Change, partnerships: Sequence[Partnership], *, reason: str) 
             **changes.of_partnership(partnership),
         )
     await connections.disconnect(c, partnerships, AccessGrant.all(), reason=reason)
+    for partnership in partnerships:
+        if partnership.kind is PartnershipKind.INTERMEDIARY:  # one at a time: its company is locked
+            engaged = await projects.engagements(partnership_id=partnership.id).order_by("id")
+            if engaged:
+                await projects.disengage(c, partnership.partner_id, engaged)
 
 
 async def hide(*, by: Seat, partnership_id: str) -> str:
@@ -242,6 +309,7 @@ CONSEQUENCES: Final = " || '.' || ".join(
         _ids("access_grant", shares.EARNS),
         _ids("assigned_contact", "{t}.assigned_at is not null and {t}.released_at is null"),
         _ids("proposal", policy.PROPOSAL_IS_PENDING),
+        _ids("project_partner", "{t}.removed_at is null"),
     ]
 )
 
@@ -277,7 +345,7 @@ async def _asked(partner: Partner, client_id: str | None, email: str | None, cli
             raise errors.not_found("client", "clientId")
         return _Asked(client, None, inputs.line(client_name, "clientName"))
     address = inputs.required_address(email, "email")
-    await partners.require_other(partner.id, address, "email")
+    await members.require_other(partner.id, address, "email")
     return _Asked(None, address, inputs.line(client_name, "clientName"))
 
 
@@ -347,7 +415,7 @@ async def _ask_for_accounts(proposal: Proposal, accounts: Collection[Account]) -
 
 
 async def _invite(c: Change, proposal: Proposal, email: str) -> None:
-    await invites.send(
+    await inviting.send(
         c,
         InviteKind.PARTNERSHIP,
         email=email,

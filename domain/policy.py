@@ -1,8 +1,8 @@
 """TABLE: who may do what, and which rows exist for whom. Reads, verbs and streams use the same rows of it.
 
-Row predicates are templates (see `models.sql`): `{t}` is the row, `:partner`, `:client`, `:user` and `:seat` are the
-seat's, `:now` is the moment of the request. A row for which the predicate is false does not exist for that seat: null,
-NOT_FOUND, absent from lists and counts.
+Row predicates are templates (see `models.sql`): `{t}` is the row, `:partner`, `:client`, `:user`, `:seat`, `:broker`
+and `:for_company` are the seat's (see `Seat`), `:now` is the moment of the request. A row for which the predicate is
+false does not exist for that seat: null, NOT_FOUND, absent from lists and counts.
 """
 
 import re
@@ -42,22 +42,36 @@ _MY_ACCOUNTS: Final = (
     "{among}select p_.account_id from staff_member p_ join account a_ on a_.id = p_.account_id"
     " where p_.user_id = :user and p_.removed_at is null and a_.client_id = :client{end}"
 )
+# A client partner's person's places: on the projects that they see.
+_MY_PLACES: Final = (
+    "from project_member p_ where p_.user_id = :broker and p_.partner_id = :partner and p_.removed_at is null"
+)
 _CONNECTED_ACCOUNTS: Final = (
     "{among}select p_.account_id from access_grant p_"
-    " where p_.partner_id = :partner and p_.status <> 'DISCONNECTED'{end}"
+    " where p_.partner_id = :partner and p_.status <> 'DISCONNECTED'"
+    f" union all select p_.account_id {_MY_PLACES}{{end}}"
+)
+_MY_PROJECTS: Final = f"{{among}}select p_.project_id {_MY_PLACES}{{end}}"
+# Who reads what concerns a partner company as a whole: of a client partner its admin alone, the others what they are
+# assigned to (mission 3.3).
+_FOR_THE_COMPANY: Final = ":for_company"
+_OPEN: Final = "select p_.account_id from access_grant p_ where p_.partner_id = :partner and " + GRANT_IS_OPEN.replace(
+    "{t}", "p_"
 )
 # Those that the partner may open now: what is inside shows there alone (mission, settled readings).
-_OPEN_ACCOUNTS: Final = (
-    "{among}select p_.account_id from access_grant p_ where p_.partner_id = :partner and "
-    + GRANT_IS_OPEN.replace("{t}", "p_")
-    + "{end}"
-)
+_OPEN_ACCOUNTS: Final = f"{{among}}{_OPEN}{{end}}"
+# Those, and a client partner's people's.
+_WORKED_IN: Final = f"{{among}}{_OPEN} union all select p_.account_id {_MY_PLACES}{{end}}"
 _CLIENTS_EVER: Final = (
     "{among}select p_.client_id from partnership p_"
-    " where p_.partner_id = :partner and p_.status in ('ACTIVE', 'ENDED'){end}"
+    f" where p_.partner_id = :partner and p_.status in ('ACTIVE', 'ENDED') and {_FOR_THE_COMPANY} union all"
+    " select a_.client_id from project_member p_ join account a_ on a_.id = p_.account_id"
+    " where p_.user_id = :broker and p_.partner_id = :partner and p_.removed_at is null{end}"
 )
+# A client partner works with the client's projects, not with its contacts.
 _CLIENTS_NOW: Final = (
-    "{among}select p_.client_id from partnership p_ where p_.partner_id = :partner and p_.status = 'ACTIVE'{end}"
+    "{among}select p_.client_id from partnership p_"
+    " where p_.partner_id = :partner and p_.status = 'ACTIVE' and p_.kind = 'DIRECT'{end}"
 )
 _PARTNERS_EVER: Final = "{among}select p_.partner_id from partnership p_ where p_.client_id = :client{end}"
 # What is offered shows only while the question stands; what was accepted until it is released.
@@ -92,12 +106,34 @@ _OF_MY_PARTNERSHIP: Final = {
     Side.CLIENT: "exists (select 1 from partnership p_ where p_.id = {t}.partnership_id and p_.client_id = :client)",
 }
 
-# A draft is its own side's for ever, however it ended; the others see what was sent.
+_PROJECT: Final[Mapping[Side, str]] = {
+    Side.VENDOR: EVERY_ROW,
+    # Inside an account a partner sees what is there only while it may open it; a client partner's people see theirs.
+    Side.PARTNER: f"({{t}}.account_id {_OPEN_ACCOUNTS} or {{t}}.id {_MY_PROJECTS})",
+    Side.CLIENT: "{t}.account_id " + _MY_ACCOUNTS,
+}
+# Whoever sees a project sees what is in it.
+_IN_A_PROJECT: Final[Mapping[Side, str]] = {
+    side: EVERY_ROW
+    if seen == EVERY_ROW
+    else f"exists (select 1 from project j_ where j_.id = {{t}}.project_id and {seen.replace('{t}', 'j_')})"
+    for side, seen in _PROJECT.items()
+}
+
+
+def _of_what_stays(side: Side, kept: str) -> str:
+    """Of a project's rows those for which a condition holds."""
+    return f"({kept} and {_IN_A_PROJECT[side]})"
+
+
+# A draft is its own side's for ever, however it ended; the others see what was sent. What is to be approved in a
+# project is for whoever sees the project.
 _PROPOSAL: Final[Mapping[Side, str]] = {
     Side.VENDOR: "{t}.proposed_at is not null",
     Side.PARTNER: (
-        "({t}.from_partner_id = :partner"
+        f"({{t}}.kind <> 'PROJECT_APPROVAL' and {_FOR_THE_COMPANY} and ({{t}}.from_partner_id = :partner"
         " or {t}.proposed_at is not null and ({t}.to_partner_id = :partner or {t}.partner_id = :partner))"
+        f" or {{t}}.kind = 'PROJECT_APPROVAL' and {_IN_A_PROJECT[Side.PARTNER]})"
     ),
     Side.CLIENT: (
         "({t}.from_client_id = :client and {t}.account_id is null or {t}.proposed_at is not null and"
@@ -135,7 +171,12 @@ _ENDPOINT: Final[Mapping[Side, str]] = {
 VISIBLE: Final[Mapping[str, Mapping[Side, str]]] = {
     "Partner": {
         Side.VENDOR: EVERY_ROW,
-        Side.PARTNER: "{t}.id = :partner",
+        # And the companies that are in the same projects.
+        Side.PARTNER: (
+            "({t}.id = :partner or exists (select 1 from project_partner k_ join project j_ on j_.id = k_.project_id"
+            f" where k_.partner_id = {{t}}.id and k_.removed_at is null"
+            f" and {_PROJECT[Side.PARTNER].replace('{t}', 'j_')}))"
+        ),
         Side.CLIENT: "{t}.id " + _PARTNERS_EVER,
     },
     "PartnerMember": {
@@ -156,7 +197,8 @@ VISIBLE: Final[Mapping[str, Mapping[Side, str]]] = {
     },
     "StaffMember": {
         Side.VENDOR: "{t}.removed_at is null",
-        Side.PARTNER: "({t}.removed_at is null and {t}.account_id " + _OPEN_ACCOUNTS + ")",
+        # Whoever works in an account knows who of the client does.
+        Side.PARTNER: "({t}.removed_at is null and {t}.account_id " + _WORKED_IN + ")",
         Side.CLIENT: "({t}.removed_at is null and {t}.account_id " + _MY_ACCOUNTS + ")",
     },
     "Contact": {
@@ -166,7 +208,7 @@ VISIBLE: Final[Mapping[str, Mapping[Side, str]]] = {
     },
     "Partnership": {
         Side.VENDOR: EVERY_ROW,
-        Side.PARTNER: "{t}.partner_id = :partner",
+        Side.PARTNER: f"({{t}}.partner_id = :partner and {_FOR_THE_COMPANY})",
         Side.CLIENT: "{t}.client_id = :client",
     },
     "AssignedContact": {
@@ -200,9 +242,25 @@ VISIBLE: Final[Mapping[str, Mapping[Side, str]]] = {
     "DirectoryListing": dict.fromkeys(Side, EVERY_ROW),
     "Event": {
         Side.VENDOR: "{t}.visible_to not in ('PARTNER_ALONE', 'CLIENT_ALONE')",
-        Side.PARTNER: "({t}.partner_id = :partner and {t}.visible_to in ('BOTH', 'PARTNER', 'PARTNER_ALONE'))",
-        Side.CLIENT: "({t}.client_id = :client and {t}.visible_to in ('BOTH', 'CLIENT', 'CLIENT_ALONE'))",
+        # What happens in a project is for whoever sees the project.
+        Side.PARTNER: (
+            "({t}.project_id is null and {t}.partner_id = :partner"
+            " and {t}.visible_to in ('BOTH', 'PARTNER', 'PARTNER_ALONE')"
+            f" and {_FOR_THE_COMPANY} or {{t}}.project_id is not null and {_IN_A_PROJECT[Side.PARTNER]})"
+        ),
+        Side.CLIENT: (
+            "({t}.client_id = :client and {t}.visible_to in ('BOTH', 'CLIENT', 'CLIENT_ALONE')"
+            f" and ({{t}}.project_id is null or {_IN_A_PROJECT[Side.CLIENT]}))"
+        ),
     },
+    "Project": _PROJECT,
+    "ProjectMember": {side: _of_what_stays(side, "{t}.removed_at is null") for side in Side},
+    "ActionItem": _IN_A_PROJECT,
+    "Conversation": _IN_A_PROJECT,
+    "Message": _IN_A_PROJECT,
+    "ProjectFile": {side: _of_what_stays(side, "{t}.deleted_at is null") for side in Side},
+    "Widget": _IN_A_PROJECT,
+    "Rating": _IN_A_PROJECT,
     "WebhookEndpoint": _ENDPOINT,
     "WebhookDelivery": {
         side: "(exists (select 1 from webhook_endpoint e_ where e_.id = {t}.endpoint_id"
@@ -227,6 +285,48 @@ VISIBLE: Final[Mapping[str, Mapping[Side, str]]] = {
     "Seat": dict.fromkeys(Side, "({t}.user_id = :user and {t}.ended_at is null)"),
     "Session": dict.fromkeys(Side, "({t}.user_id = :user and {t}.ended_at is null and {t}.expires_at > :now)"),
 }
+
+# ── TABLE: which events a company's program hears: what joins an event `{t}` to it, each by itself to be looked up ──
+
+_OF_COMPANY: Final = "{t}.project_id is null and {t}.partner_id = :partner and {t}.visible_to in"
+_IN_PROJECTS: Final = (
+    "{t}.project_id is not null join project j_ on j_.id = {t}.project_id"
+    " join {of} p_ on p_.account_id = j_.account_id and p_.partner_id = :partner and {lasts}"
+)
+HEARD: Final[Mapping[Side, tuple[str, ...]]] = {
+    Side.VENDOR: (VISIBLE["Event"][Side.VENDOR],),
+    Side.PARTNER: (
+        _OF_COMPANY + " ('BOTH', 'PARTNER', 'PARTNER_ALONE')",
+        # In the projects of accounts that it may open, and as a client partner of those in which it is.
+        _IN_PROJECTS.format(of="access_grant", lasts=GRANT_IS_OPEN.replace("{t}", "p_"), t="{t}"),
+        _IN_PROJECTS.format(of="project_partner", lasts="p_.removed_at is null", t="{t}"),
+    ),
+    Side.CLIENT: ("{t}.client_id = :client and {t}.visible_to in ('BOTH', 'CLIENT', 'CLIENT_ALONE')",),
+}
+
+
+def seen_by(seat: str, model: str, row: str) -> str:
+    """Say in SQL that a seat sees a row, both by their aliases: `VISIBLE` of whichever side the seat is on."""
+
+    def of_seat(name: re.Match[str]) -> str:
+        return OF_SEAT[name[1]].replace("{s}", seat)
+
+    sides = {side: seen.replace("{t}", row) for side, seen in VISIBLE[model].items()}
+    return " or ".join(f"{seat}.side = '{side}' and {_SEATS.sub(of_seat, seen)}" for side, seen in sides.items())
+
+
+# What a predicate binds of a seat, of a row `{s}` of seats.
+OF_SEAT: Final[Mapping[str, str]] = {
+    "partner": "{s}.partner_id",
+    "client": "{s}.client_id",
+    "user": "{s}.user_id",
+    "seat": "{s}.id",
+    "broker": "{s}.user_id",
+    "for_company": "exists (select 1 from partner k_ where k_.id = {s}.partner_id"
+    " and (k_.kind = 'PARTNER' or k_.admin_id = {s}.user_id))",
+}
+_SEATS: Final = re.compile(rf":({'|'.join(OF_SEAT)})\b")
+
 
 # Of which accounts a side hears live: a partner of those that it may open now.
 OPENED: Final[Mapping[Side, str]] = {**VISIBLE["Account"], Side.PARTNER: "{t}.id " + _OPEN_ACCOUNTS}
@@ -306,6 +406,10 @@ class Permission(StrEnum):
 
     PARTNER_CREATE = auto()
     PARTNER_UPDATE = auto()
+    PARTNER_LICENCES_SET = auto()
+    MEMBER_INVITE = auto()
+    MEMBER_REMOVE = auto()
+    PARTNER_ADMIN_TRANSFER = auto()
     PARTNER_REVENUE_SHARE_SET = auto()
     PARTNER_LISTING_SET = auto()
     PARTNER_MESSAGE_SEND = auto()
@@ -314,6 +418,29 @@ class Permission(StrEnum):
     CONTACT_CREATE = auto()
     CONTACT_UPDATE = auto()
     CONTACT_ERASE = auto()
+
+    PROJECT_CREATE = auto()
+    PROJECT_UPDATE = auto()
+    PROJECT_PARTNER_ADD = auto()
+    PROJECT_INVITE = auto()
+    PROJECT_MEMBER_REMOVE = auto()
+    PROJECT_PARTNER_REMOVE = auto()
+    ACTION_ITEM_CREATE = auto()
+    ACTION_ITEM_STATUS_SET = auto()
+    APPROVAL_REQUEST = auto()
+    APPROVAL_ACCEPT = auto()
+    APPROVAL_DECLINE = auto()
+    APPROVAL_WITHDRAW = auto()
+    APPROVAL_REMIND = auto()
+    CONVERSATION_START = auto()
+    MESSAGE_POST = auto()
+    CONVERSATION_MARK_READ = auto()
+    FILE_UPLOAD = auto()
+    FILE_UPLOAD_FINISH = auto()
+    FILE_DELETE = auto()
+    WIDGET_ADD = auto()
+    RATING_REQUEST = auto()
+    RATING_GIVE = auto()
 
     NOTICE_MARK_READ = auto()
     NOTICES_MARK_READ = auto()
@@ -336,6 +463,10 @@ _PARTNERS: Final = frozenset({Role.PARTNER})
 _OWNERS: Final = frozenset({Role.ACCOUNT_OWNER})
 _EITHER_SIDE: Final = frozenset({Role.PARTNER, Role.CLIENT})
 _IN_CHARGE: Final = frozenset({Role.ADMIN, Role.PARTNER_ADMIN, Role.ACCOUNT_OWNER})
+_OF_A_COMPANY: Final = frozenset({Role.ADMIN, Role.PARTNER_ADMIN, Role.CLIENT_PARTNER_ADMIN})
+# A client partner's people work in the projects that they are on; a partner's business is not theirs (mission 3.0).
+_AT_WORK: Final = _EITHER_SIDE | {Role.CLIENT_PARTNER}
+_ON_A_PROJECT: Final = _AT_WORK | _VENDOR
 
 ALLOWED: Final[Mapping[Permission, frozenset[Role]]] = {
     Permission.SIGN_IN: _ANYBODY,
@@ -348,8 +479,8 @@ ALLOWED: Final[Mapping[Permission, frozenset[Role]]] = {
     # By the e-mailed link alone: whoever it was sent to may have no seat yet.
     Permission.INVITE_ACCEPT: _ANYBODY,
     Permission.INVITE_DECLINE: _ANYBODY,
-    Permission.INVITE_WITHDRAW: _VENDOR | _EITHER_SIDE,
-    Permission.INVITE_REMIND: _VENDOR | _EITHER_SIDE,
+    Permission.INVITE_WITHDRAW: _VENDOR | _EITHER_SIDE | {Role.CLIENT_PARTNER_ADMIN},
+    Permission.INVITE_REMIND: _VENDOR | _EITHER_SIDE | {Role.CLIENT_PARTNER_ADMIN},
     Permission.PROPOSAL_SUBMIT: _EITHER_SIDE,
     Permission.PROPOSAL_ACCEPT: _SIGNED_IN,
     Permission.PROPOSAL_DECLINE: _SIGNED_IN,
@@ -394,7 +525,11 @@ ALLOWED: Final[Mapping[Permission, frozenset[Role]]] = {
     Permission.REQUEST_WITHDRAW: _PARTNERS,
     Permission.REQUEST_REMIND: _PARTNERS,
     Permission.PARTNER_CREATE: _VENDOR,
-    Permission.PARTNER_UPDATE: _VENDOR | {Role.PARTNER_ADMIN},
+    Permission.PARTNER_UPDATE: _OF_A_COMPANY,
+    Permission.PARTNER_LICENCES_SET: _VENDOR,
+    Permission.MEMBER_INVITE: _OF_A_COMPANY,
+    Permission.MEMBER_REMOVE: _OF_A_COMPANY,
+    Permission.PARTNER_ADMIN_TRANSFER: _OF_A_COMPANY,
     Permission.PARTNER_REVENUE_SHARE_SET: _VENDOR,
     Permission.PARTNER_LISTING_SET: _VENDOR | {Role.PARTNER_ADMIN},
     Permission.PARTNER_MESSAGE_SEND: _ANYBODY,
@@ -403,6 +538,28 @@ ALLOWED: Final[Mapping[Permission, frozenset[Role]]] = {
     Permission.CONTACT_CREATE: _VENDOR | _PARTNERS | {Role.CLIENT},
     Permission.CONTACT_UPDATE: _VENDOR | _PARTNERS | {Role.CLIENT},
     Permission.CONTACT_ERASE: _IN_CHARGE,
+    Permission.PROJECT_CREATE: _VENDOR | _EITHER_SIDE,
+    Permission.PROJECT_UPDATE: _VENDOR | _EITHER_SIDE,
+    Permission.PROJECT_PARTNER_ADD: _VENDOR,
+    Permission.PROJECT_INVITE: frozenset({Role.ADMIN, Role.CLIENT, Role.CLIENT_PARTNER_ADMIN}),
+    Permission.PROJECT_MEMBER_REMOVE: frozenset({Role.ADMIN, Role.ACCOUNT_OWNER, Role.CLIENT_PARTNER_ADMIN}),
+    Permission.PROJECT_PARTNER_REMOVE: _VENDOR | _OWNERS,
+    Permission.ACTION_ITEM_CREATE: _ON_A_PROJECT,
+    Permission.ACTION_ITEM_STATUS_SET: _ON_A_PROJECT,
+    Permission.APPROVAL_REQUEST: _ON_A_PROJECT,
+    Permission.APPROVAL_ACCEPT: _ON_A_PROJECT,
+    Permission.APPROVAL_DECLINE: _ON_A_PROJECT,
+    Permission.APPROVAL_WITHDRAW: _ON_A_PROJECT,
+    Permission.APPROVAL_REMIND: _ON_A_PROJECT,
+    Permission.CONVERSATION_START: _ON_A_PROJECT,
+    Permission.MESSAGE_POST: _ON_A_PROJECT,
+    Permission.CONVERSATION_MARK_READ: _ON_A_PROJECT,
+    Permission.FILE_UPLOAD: _ON_A_PROJECT,
+    Permission.FILE_UPLOAD_FINISH: _ON_A_PROJECT,
+    Permission.FILE_DELETE: _ON_A_PROJECT,
+    Permission.WIDGET_ADD: _VENDOR,
+    Permission.RATING_REQUEST: _VENDOR,
+    Permission.RATING_GIVE: _AT_WORK,
     Permission.NOTICE_MARK_READ: _SIGNED_IN,
     Permission.NOTICES_MARK_READ: _SIGNED_IN,
     Permission.NOTICE_ACKNOWLEDGE: _SIGNED_IN,
@@ -459,6 +616,15 @@ async def find(model: type[MODEL], row_id: str, *path: str, by: Seat) -> MODEL:
 
 async def find_all(model: type[MODEL], row_ids: Iterable[str], *path: str, by: Seat) -> list[MODEL]:
     """Return the rows in the order of their ids, each once; NOT_FOUND at `path` unless the seat sees all of them."""
+    wanted = set(row_ids)
+    rows = await seen(model, wanted, by=by)
+    if len(rows) != len(wanted):
+        raise errors.not_found(_words(model), *path)
+    return rows
+
+
+async def seen(model: type[MODEL], row_ids: Iterable[str], *, by: Seat) -> list[MODEL]:
+    """Return the rows that the seat sees, in the order of their ids, each once."""
     wanted = sorted(set(row_ids))
     if not wanted:
         return []
@@ -468,18 +634,13 @@ async def find_all(model: type[MODEL], row_ids: Iterable[str], *path: str, by: S
         f" and {VISIBLE[model.__name__][by.side]} order by {{t}}.id",
         {
             "ids": wanted,
-            "partner": by.partner_id,
-            "client": by.client_id,
-            "user": by.user_id,
-            "seat": by.id,
+            **by.bound,
             "now": clock.now(),
         },
         sql.Dialect(connection.capabilities.dialect),
         t="o_",
     )
     rows: list[MODEL] = await connection.executor_class(model=model, db=connection).execute_select(statement, values)
-    if len(rows) != len(wanted):
-        raise errors.not_found(_words(model), *path)
     return rows
 
 

@@ -7,7 +7,7 @@ from typing import Final
 from tortoise.connection import get_connection
 from tortoise.expressions import Q
 
-from domain import changes, invites, modifications, offers, policy, requests, states
+from domain import approvals, changes, inviting, modifications, offers, policy, requests, states
 from domain.changes import Change
 from domain.policy import Permission
 from domain.seats import Seat
@@ -31,23 +31,27 @@ _ACCEPTED: Final[Mapping[ProposalKind, Callable[[Change, Proposal, Answer], Awai
     _K.PARTNERSHIP_OFFER: offers.accepted,
     _K.MODIFICATION: modifications.accepted,
     _K.ACCESS_REQUEST: requests.accepted,
+    _K.PROJECT_APPROVAL: approvals.accepted,
 }
 _DECLINED: Final[Mapping[ProposalKind, Effect]] = {
     _K.PARTNERSHIP_OFFER: offers.declined,
     _K.MODIFICATION: modifications.declined,
     _K.ACCESS_REQUEST: requests.declined,
+    _K.PROJECT_APPROVAL: approvals.declined,
 }
 _WITHDRAWN: Final[Mapping[ProposalKind, Effect]] = {
     _K.PARTNERSHIP_OFFER: offers.withdrawn,
     _K.MODIFICATION: modifications.withdrawn,
     _K.ACCESS_REQUEST: requests.withdrawn,
-    _K.INVITE: invites.withdrawn,
+    _K.PROJECT_APPROVAL: approvals.withdrawn,
+    _K.INVITE: inviting.withdrawn,
 }
 _REMINDED: Final[Mapping[ProposalKind, Effect]] = {
     _K.PARTNERSHIP_OFFER: offers.reminded,
     _K.MODIFICATION: modifications.reminded,
     _K.ACCESS_REQUEST: requests.reminded,
-    _K.INVITE: invites.reminded,
+    _K.PROJECT_APPROVAL: approvals.reminded,
+    _K.INVITE: inviting.reminded,
 }
 # Those that held something open; all are announced together.
 _EXPIRED: Final[Mapping[ProposalKind, Callable[[Change, list[Proposal]], Awaitable[None]]]] = {
@@ -84,8 +88,9 @@ async def accept(  # noqa: PLR0913  the input's fields
 
     An offer: the partnership begins, the contacts lent with it are assigned, and the partner is connected to each of
     `account_ids`; those offered, when null. A modification: each of `item_ids` takes effect; all, when null. A request
-    for access: the partner is let in again. Refuses NOT_FOUND, FORBIDDEN, WRONG_STATE, EXPIRED, CONFLICT, and what
-    `offers.accepted`, `modifications.accepted` and `requests.accepted` do.
+    for access: the partner is let in again. An approval: it is told. Refuses NOT_FOUND, FORBIDDEN, WRONG_STATE,
+    EXPIRED, CONFLICT, and what `offers.accepted`, `modifications.accepted`, `requests.accepted` and
+    `approvals.accepted` do.
     """
     move = await states.require_move("accept", proposal_id, by=by)
     async with changes.change(by=by) as c:

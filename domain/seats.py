@@ -1,5 +1,6 @@
 """Seats: what a user acts as. A seat's roles follow from the rows that put the user there, never from a switch."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -7,13 +8,18 @@ from tortoise.expressions import F
 
 from domain import tokens
 from models.account import StaffMember
-from models.enums import PartnerMemberRole, Role, SecurityRole, Side
-from models.partner import PartnerMember
+from models.enums import PartnerKind, PartnerMemberRole, Role, SecurityRole, Side
+from models.partner import Partner, PartnerMember
 from models.seat import Seat as SeatRow
 from models.seat import Session
 from models.user import User
 
 EVERYBODY = frozenset({Role.PUBLIC, Role.USER})
+# What a company's members count as, and its admin besides. A client partner's people are no partners (mission 3.0).
+OF_COMPANY = {
+    PartnerKind.PARTNER: (Role.PARTNER, Role.PARTNER_ADMIN),
+    PartnerKind.CLIENT_PARTNER: (Role.CLIENT_PARTNER, Role.CLIENT_PARTNER_ADMIN),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +39,28 @@ class Seat:
     version: int
     session_id: str
     token_hash: str
+
+    @property
+    def broker(self) -> str | None:
+        """The user, if a client partner's, who sees the projects that they are on; null for everybody else."""
+        return self.user_id if Role.CLIENT_PARTNER in self.roles else None
+
+    @property
+    def for_company(self) -> bool:
+        """Whether the seat reads what concerns its company as a whole: of a client partner its admin alone (3.3)."""
+        return Role.CLIENT_PARTNER not in self.roles or Role.CLIENT_PARTNER_ADMIN in self.roles
+
+    @property
+    def bound(self) -> Mapping[str, object]:
+        """What a row predicate of `policy` binds of a seat, by its names there."""
+        return {
+            "partner": self.partner_id,
+            "client": self.client_id,
+            "user": self.user_id,
+            "seat": self.id,
+            "broker": self.broker,
+            "for_company": self.for_company,
+        }
 
 
 async def of_token(token: str, at: datetime) -> Seat | None:
@@ -101,7 +129,8 @@ async def _partner_roles(seat: SeatRow) -> set[Role]:
     member = await PartnerMember.get_or_none(user_id=seat.user_id, partner_id=seat.partner_id, removed_at__isnull=True)
     if member is None:
         return set()
-    return {Role.PARTNER, Role.PARTNER_ADMIN} if member.role is PartnerMemberRole.ADMIN else {Role.PARTNER}
+    everybody, admin = OF_COMPANY[(await Partner.get(id=seat.partner_id)).kind]
+    return {everybody, admin} if member.role is PartnerMemberRole.ADMIN else {everybody}
 
 
 async def _client_roles(seat: SeatRow) -> set[Role]:

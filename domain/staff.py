@@ -5,7 +5,7 @@ its own right included.
 """
 
 import settings
-from domain import accounts, changes, connections, errors, inputs, invites, partners, policy, seats
+from domain import accounts, changes, connections, errors, inputs, inviting, members, policy, seats
 from domain.changes import Change
 from domain.policy import Permission
 from domain.seats import Seat
@@ -25,16 +25,16 @@ async def invite(*, by: Seat, account_id: str, email: str, role: SecurityRole) -
     account = await policy.find(Account, account_id, "accountId", by=by)
     address = inputs.required_address(email, "email")
     async with changes.change(by=by) as c:
-        await invites.expire_stale(c, account.id)
+        await inviting.expire_stale(c, account_id=account.id)
         [account] = await connections.lock_accounts([account.id])
-        await invites.require_manager(account, None, "accountId", by=by)
-        await invites.require_manager(account, role, "role", by=by)
+        await inviting.require_manager(account, None, "accountId", by=by)
+        await inviting.require_manager(account, role, "role", by=by)
         accounts.require_live([account], "accountId")
-        await partners.require_other(by.partner_id, address, "email")
+        await members.require_other(by.partner_id, address, "email")
         if await StaffMember.exists(account_id=account.id, user__email=address, removed_at__isnull=True):
             raise errors.Refusal(UserErrorCode.TAKEN, "This person is on the account's staff already.", "email")
-        await invites.require_none_open(account.id, c.now, "email", email=address)
-        return await invites.send(
+        await inviting.require_none_open(account.id, c.now, "email", email=address)
+        return await inviting.send(
             c,
             InviteKind.STAFF,
             email=address,
@@ -58,7 +58,7 @@ async def set_role(*, by: Seat, staff_id: str, role: SecurityRole) -> str:
     async with changes.change(by=by) as c:
         [account] = await connections.lock_accounts([account_id])
         member = await _locked_in(account, staff_id, by=by)
-        await invites.require_manager(account, role, "role", by=by)
+        await inviting.require_manager(account, role, "role", by=by)
         accounts.require_live([account], "staffId")
         if member.role is not role:
             await StaffMember.filter(id=member.id).update(role=role)
@@ -97,7 +97,7 @@ async def _locked_in(account: Account, staff_id: str, *, by: Seat) -> StaffMembe
     member = await StaffMember.get_or_none(id=staff_id, account_id=account.id, removed_at__isnull=True)
     if member is None:
         raise errors.not_found("staff member", "staffId")
-    await invites.require_manager(account, member.role, "staffId", by=by)
+    await inviting.require_manager(account, member.role, "staffId", by=by)
     if member.user_id == account.owner_id:
         message = "This is the account's owner. Make somebody else its owner first."
         raise errors.Refusal(UserErrorCode.WRONG_STATE, message, "staffId")

@@ -2,7 +2,8 @@
 
 Final is final. A state is left by one compare-and-set on the proposal's row (`close`), so of two answers one counts.
 Locks are taken in one order: contacts' rows; then an offer's, its invites', links' and partnership's; of a partnership
-that has begun, its own row, then its modifications' and requests'; then accounts', their grants', and the streams'.
+that has begun, its own row, then its modifications' and requests'; then accounts', their grants'; then a project's and
+its approvals'; and the streams'.
 What ends, modifies or connects within a partnership meets on its row; what names a contact and what erases it, on the
 contact's.
 """
@@ -16,7 +17,7 @@ from tortoise.expressions import F, Q, Subquery
 from tortoise.queryset import QuerySet
 
 from domain import errors, inputs, moves, policy
-from domain.changes import Actor, Change
+from domain.changes import About, Actor, Change
 from domain.moves import ProposalMove
 from domain.seats import Seat
 from models.account import Account, StaffMember
@@ -25,6 +26,7 @@ from models.enums import Audience, PartnershipStatus, ProposalKind, ProposalStat
 from models.event import Change as Difference
 from models.partner import PartnerMember
 from models.partnership import Partnership
+from models.project import Project
 from models.proposal import PREFIXES, Proposal
 
 REMIND_AT_MOST_EVERY: Final = timedelta(hours=1)
@@ -52,8 +54,11 @@ async def require_move(verb: str, proposal_id: str, *, by: Seat) -> ProposalMove
     company = by.partner_id or by.client_id
     if move is None or not moves.may(
         move,
-        is_own_side=moves.is_own_side(company, proposal.from_partner_id, proposal.from_client_id),
-        is_other_side=moves.is_other_side(company, proposal.to_partner_id, proposal.to_client_id),
+        is_own_side=moves.is_own_side(
+            company, proposal.from_partner_id, proposal.from_client_id, into=proposal.partner_id, roles=by.roles
+        ),
+        is_other_side=proposal.approver_id == by.user_id
+        or moves.is_other_side(company, proposal.to_partner_id, proposal.to_client_id),
         roles=by.roles,
     ):
         raise errors.Refusal(UserErrorCode.FORBIDDEN, f"It is not yours to {verb}.", "proposalId")
@@ -87,8 +92,8 @@ async def close(  # noqa: PLR0913  what is kept of a decision
 ) -> Proposal:
     """Leave PENDING, by compare-and-set, and return the row as it is now. Before all in its transaction but contacts.
 
-    What it belongs to is locked before it: an invite's offer, a modification's partnership. Refuses NOT_FOUND,
-    WRONG_STATE (somebody has decided), EXPIRED (time has) or CONFLICT (another version was read).
+    What it belongs to is locked before it: an invite's offer, a modification's partnership, an approval's project.
+    Refuses NOT_FOUND, WRONG_STATE (somebody has decided), EXPIRED (time has) or CONFLICT (another version was read).
     """
     await lock(proposal_id)
     waiting = _open(proposal_id, c.now)
@@ -129,6 +134,9 @@ async def lock(proposal_id: str) -> None:
             await offer.select_for_update(no_key=True).only("id")
         case ProposalKind.MODIFICATION | ProposalKind.ACCESS_REQUEST:
             await partnership.select_for_update(no_key=True).only("id")
+        case ProposalKind.PROJECT_APPROVAL:
+            project = Project.filter(id__in=Subquery(Proposal.filter(id=proposal_id).values("project_id")))
+            await project.select_for_update(no_key=True).only("id")
 
 
 async def lock_contacts(contact_ids: Collection[str]) -> None:
@@ -137,14 +145,17 @@ async def lock_contacts(contact_ids: Collection[str]) -> None:
         await Contact.filter(id__in=contact_ids).order_by("id").select_for_update(no_key=True).only("id")
 
 
-async def lock_partnership(partnership_id: str) -> Partnership:
+async def lock_partnership(partnership_id: str, verb: str) -> Partnership:
     """Lock a partnership that has begun, and return it. Before all in its transaction but contacts.
 
-    Refuses WRONG_STATE unless it is ACTIVE.
+    Refuses WRONG_STATE unless it is ACTIVE and a verb of `moves.PARTNERSHIP` is one for its kind.
     """
     partnership = await Partnership.filter(id=partnership_id).select_for_update(no_key=True).get()
     if partnership.status is not PartnershipStatus.ACTIVE:
         message = "The partnership is not active."
+        raise errors.Refusal(UserErrorCode.WRONG_STATE, message, "partnershipId")
+    if verb not in moves.OF_KIND[partnership.kind]:
+        message = "A client partner works in the client's projects: its partnership can only be ended."
         raise errors.Refusal(UserErrorCode.WRONG_STATE, message, "partnershipId")
     return partnership
 
@@ -250,12 +261,21 @@ async def announce(  # noqa: PLR0913  an event's columns
             reason=reason,
             changes=differences,
             by=by,
-            partnership_id=proposal.partnership_id,
-            account_id=proposal.account_id,
-            proposal_id=proposal.id,
-            partner_id=proposal.from_partner_id or proposal.to_partner_id or proposal.partner_id,
-            client_id=proposal.to_client_id or proposal.from_client_id or clients.get(proposal.account_id),
+            **_about(proposal, clients.get(proposal.account_id)),
         )
+
+
+def _about(proposal: Proposal, client_of_account: str | None) -> About:
+    """Say what a proposal's events are filed under; within a project, under that alone, as everything there is."""
+    if proposal.project_id is not None:
+        return {"proposal_id": proposal.id, "project_id": proposal.project_id, "client_id": client_of_account}
+    return {
+        "proposal_id": proposal.id,
+        "partnership_id": proposal.partnership_id,
+        "account_id": proposal.account_id,
+        "partner_id": proposal.from_partner_id or proposal.to_partner_id or proposal.partner_id,
+        "client_id": proposal.to_client_id or proposal.from_client_id or client_of_account,
+    }
 
 
 async def announce_expiry(c: Change, expired: Sequence[Proposal]) -> None:
@@ -265,7 +285,7 @@ async def announce_expiry(c: Change, expired: Sequence[Proposal]) -> None:
 
 def stream_of(proposal: Proposal) -> str:
     """Name the stream in which a proposal's events are."""
-    stream = proposal.partnership_id or proposal.partner_id or proposal.account_id
+    stream = proposal.project_id or proposal.partnership_id or proposal.partner_id or proposal.account_id
     if stream is None:
         raise LookupError(proposal.id)
     return stream

@@ -13,7 +13,7 @@ from pydantic import HttpUrl, TypeAdapter, ValidationError
 from tortoise import connections
 
 import settings
-from domain import changes, errors, moves, policy, vault
+from domain import changes, clock, errors, moves, policy, vault
 from domain.changes import Change
 from domain.policy import Permission
 from domain.seats import Seat
@@ -68,14 +68,16 @@ CHOSEN: Final[Mapping[sql.Dialect, str]] = {
 def heard(which: str) -> str:
     """Return the template of what endpoints hear: rows of endpoint `w` and event `e` for which a condition holds.
 
-    An endpoint hears what its owner's side may read, and has chosen. Endpoints that are not ACTIVE hear nothing.
+    An endpoint hears what its owner may, at the moment `:now`, and has chosen. One that is not ACTIVE hears nothing.
     """
-    return " union all ".join(
+    # A company may be in an account by several of its projects: an event is heard once.
+    return " union ".join(
         "select w.id as endpoint_id, e.id as event_id, e.pos as pos from webhook_endpoint w"  # noqa: S608  the law's own words
-        f" join event e on {_as_owner(policy.VISIBLE['Event'][side])} where {owner}"
+        f" join event e on {_as_owner(events)} where {owner}"
         " and w.status = 'ACTIVE' and w.deleted_at is null"
         f" and case when e.topic = '{TEST}' then e.subject = w.id else w.topics = '[]' or {{chosen}} end and {which}"
         for side, owner in _OWNERS.items()
+        for events in policy.HEARD[side]
     )
 
 
@@ -235,7 +237,7 @@ async def _heard_since(endpoint_id: str, after: int) -> list[str]:
     connection = connections.get("default")
     statement, values = sql.bind(
         f"{heard('w.id = :endpoint and e.pos > :after')} order by pos limit :most",
-        {"endpoint": endpoint_id, "after": after, "most": MOST_REPLAYED + 1},
+        {"endpoint": endpoint_id, "after": after, "now": clock.now(), "most": MOST_REPLAYED + 1},
         changes.dialect(connection),
         chosen=CHOSEN[changes.dialect(connection)],
     )

@@ -10,15 +10,16 @@ from decimal import Decimal
 import settings
 from domain import (
     accounts,
+    approvals,
     changes,
     clients,
     companies,
     connections,
     errors,
     inputs,
-    invites,
+    inviting,
+    members,
     money,
-    partners,
     partnerships,
     policy,
     staff,
@@ -35,6 +36,7 @@ from models.enums import (
     Audience,
     Capability,
     InviteKind,
+    PartnerKind,
     PartnershipStatus,
     ProposalKind,
     ProposalStatus,
@@ -64,17 +66,18 @@ async def create(  # noqa: PLR0913  the input's fields
 
     It is SETTING_UP until it was handed over. With a new client the partnership begins as well, without an offer: there
     is nobody yet to be asked. Refuses NOT_FOUND, FORBIDDEN, NOT_CONNECTED (the partnership is not active: it takes a
-    new offer), INVALID: not exactly one of client and name, a blank name or plan. Returns the account's id.
+    new offer), INVALID: a client partner, not exactly one of client and name, a blank name or plan. Returns the
+    account's id.
     """
     policy.require(Permission.ACCOUNT_CREATE, by=by)
-    partner = await policy.find(Partner, partner_id, "partnerId", by=by)
+    partner = await companies.find_partner(partner_id, "partnerId", by=by, kind=PartnerKind.PARTNER)
     name = inputs.required_line(account_name, "accountName")
     chosen = inputs.required_line(plan, "plan")
     company = await _client(client_id, client_name, details, by=by)
     async with changes.change(by=by, on_behalf_of=companies.acted_for(partner, by)) as c:
         if client_id is None:
             await clients.found(c, company)
-            partnership = await _started(c, partner, company, name)
+            partnership = await partnerships.start(c, partner, company, name)
         else:
             partnership = await _active(partner, company)
         account = await accounts.create(c, company.id, name, plan=chosen)
@@ -93,17 +96,17 @@ async def hand_over(*, by: Seat, account_id: str, owner_email: str, owner_name: 
     account = await policy.find(Account, account_id, "accountId", by=by)
     address = inputs.required_address(owner_email, "ownerEmail")
     name = inputs.required_line(owner_name, "ownerName")
-    await partners.require_other(by.partner_id, address, "ownerEmail")
+    await members.require_other(by.partner_id, address, "ownerEmail")
     async with changes.change(by=by) as c:
-        await invites.expire_stale(c, account.id)
+        await inviting.expire_stale(c, account_id=account.id)
         [account] = await connections.lock_accounts([account.id])
         if account.status is not AccountStatus.SETTING_UP:
             message = "The account has an owner already, or was cancelled."
             raise errors.Refusal(UserErrorCode.WRONG_STATE, message, "accountId")
         if by.side is Side.PARTNER:
             await _require_one_of_its_owners(account.client_id, address)
-        await invites.require_none_open(account.id, c.now, "accountId", invite_kind=InviteKind.ACCOUNT_OWNER)
-        await invites.send(
+        await inviting.require_none_open(account.id, c.now, "accountId", invite_kind=InviteKind.ACCOUNT_OWNER)
+        await inviting.send(
             c,
             InviteKind.ACCOUNT_OWNER,
             email=address,
@@ -147,27 +150,6 @@ async def _active(partner: Partner, client: Client) -> Partnership:
     if partnership is None:
         message = "The partner does not work for this client (any more). It takes an offer."
         raise errors.Refusal(UserErrorCode.NOT_CONNECTED, message, "clientId")
-    return partnership
-
-
-async def _started(c: Change, partner: Partner, client: Client, title: str) -> Partnership:
-    partnership = await Partnership.create(
-        partner_id=partner.id,
-        client_id=client.id,
-        status=PartnershipStatus.ACTIVE,
-        partner_key=partner.name_key,
-        client_key=client.name_key,
-        title=title,
-        started_at=c.now,
-        changed_at=c.now,
-        created_at=c.now,
-    )
-    c.event(
-        "partnership.started",
-        stream=partnership.id,
-        subject=partnership.id,
-        **changes.of_partnership(partnership),
-    )
     return partnership
 
 
@@ -223,7 +205,7 @@ async def cancel(*, by: Seat, account_id: str, reason: str) -> str:
     """Cancel an account for a reason, at once; return its id.
 
     Every partner is disconnected from it (a partner's last account of the client ends their partnership), and the
-    invites and requests that are open in it are cancelled. Refuses NOT_FOUND, FORBIDDEN, CAPABILITY_DENIED,
+    invites, requests and approvals that are open in it are cancelled. Refuses NOT_FOUND, FORBIDDEN, CAPABILITY_DENIED,
     REASON_REQUIRED, WRONG_STATE (cancelled already), and CONFLICT where somebody was connected or invited meanwhile.
     """
     policy.require(Permission.ACCOUNT_CANCEL, by=by)
@@ -234,7 +216,7 @@ async def cancel(*, by: Seat, account_id: str, reason: str) -> str:
         raise errors.Refusal(UserErrorCode.REASON_REQUIRED, "Say why: whoever works there reads it.", "reason")
     connected = AccessGrant.filter(account_id=account_id).exclude(status=AccessStatus.DISCONNECTED)
     async with changes.change(by=by) as c:
-        await invites.cancel(c, account_id)
+        await inviting.cancel(c, account_id=account_id)
         at_work = Partnership.filter(id__in=[grant.partnership_id for grant in await connected])
         held = await at_work.order_by("id").select_for_update(no_key=True)
         account = await _locked(account_id, Capability.CANCEL_ACCOUNT, by=by)
@@ -243,6 +225,7 @@ async def cancel(*, by: Seat, account_id: str, reason: str) -> str:
             status=AccountStatus.CANCELLED, cancelled_at=c.now, cancel_reason=why
         )
         _record(c, "account.cancelled", account, account.id, reason=why)
+        await approvals.cancel(c, account.id)
         await partnerships.disconnect(c, held, connected, reason=why)
     return account_id
 

@@ -15,11 +15,22 @@ from mailer.letters import Letter
 from models.access_grant import AccessGrant
 from models.account import Account, StaffMember
 from models.directory import PartnerMessage
-from models.enums import AccessStatus, InviteKind, ModificationKind, ProposalStatus, SecurityRole, Side
+from models.enums import (
+    AccessStatus,
+    ActionItemStatus,
+    InviteKind,
+    ModificationKind,
+    PartnershipKind,
+    ProposalStatus,
+    SecurityRole,
+    Side,
+)
 from models.event import Event
 from models.link import Link
 from models.mail import Mail
+from models.partner import Partner, PartnerMember
 from models.partnership import AssignedContact, Partnership
+from models.project import ActionItem, Project, ProjectMember, ProjectPartner, Rating
 from models.proposal import Proposal, ProposalItem
 from models.user import User
 from models.webhook import WebhookEndpoint
@@ -156,6 +167,7 @@ async def partnership_ended(mail: Mail, _: datetime) -> Letter:
         partner=sides[Side.PARTNER],
         client=sides[Side.CLIENT],
         title=partnership.title,
+        is_direct=partnership.kind is PartnershipKind.DIRECT,
         side=sides.get(partnership.ended_by or Side.VENDOR, settings.load().vendor_name),
         ender=_name(await User.get_or_none(id=event.actor_id)),
         ended_at=partnership.ended_at,
@@ -376,7 +388,8 @@ async def invite_reminded(mail: Mail, _: datetime) -> Letter:
 async def invite_accepted(mail: Mail, _: datetime) -> Letter:
     """Tell the inviter."""
     invite = await _invite(mail)
-    return letters.compose(mail, part=_part(invite), account=_name(invite.account), **_answered(invite))
+    account = _name(None if invite.partner else invite.account)
+    return letters.compose(mail, part=_part(invite), account=account, **_answered(invite))
 
 
 async def invite_declined(mail: Mail, _: datetime) -> Letter:
@@ -398,7 +411,9 @@ async def _ask_to_join(mail: Mail) -> Letter:
         url=_link_url(_link(mail)),
         quote=invite.message,
         place=_place(invite),
-        account=_name(invite.account),
+        account=_name(None if invite.partner else invite.account),
+        project=_name(invite.project),
+        client=_name(invite.account and invite.account.client),
         hands_over=invite.invite_kind is InviteKind.ACCOUNT_OWNER and invite.from_partner is not None,
         part=_part(invite),
         inviter=_name(invite.proposed_by),
@@ -410,7 +425,7 @@ async def _ask_to_join(mail: Mail) -> Letter:
 
 async def _invite(mail: Mail) -> Proposal:
     return await Proposal.get(id=_event(mail).proposal_id).select_related(
-        "proposed_by", "decided_by", "from_partner", "from_client", "partner", "account__client"
+        "proposed_by", "decided_by", "from_partner", "from_client", "partner", "account__client", "project"
     )
 
 
@@ -435,6 +450,94 @@ def _part(invite: Proposal) -> str:
 def _answered(invite: Proposal) -> dict[str, str | None]:
     invited = _name(invite.decided_by) or invite.name or invite.email
     return {"invited": invited, "address": invite.email, "place": _place(invite)}
+
+
+# ── partner companies and their people ──
+
+
+async def client_partner_created(mail: Mail, _: datetime) -> Letter:
+    """Tell whoever is named as the admin that access comes with the first project: there is no link yet (3.1)."""
+    invite = await _invite(mail)
+    if invite.status not in {ProposalStatus.DRAFT, ProposalStatus.PENDING}:
+        raise OutdatedError
+    return letters.compose(mail, company=_name(invite.partner))
+
+
+async def colleague_invited(mail: Mail, now: datetime) -> Letter:
+    """Tell a company's admin whom somebody else invites to join it, and for which project, if for one."""
+    invite = await _invite(mail)
+    _require_open(invite, now)
+    return letters.compose(
+        mail,
+        url=_company_page(invite.partner_id),
+        invited=invite.name or invite.email,
+        address=invite.email,
+        company=_place(invite),
+        project=_name(invite.project),
+        client=_name(invite.account and invite.account.client),
+        who=await _actor(_event(mail)),
+        until=invite.expires_at,
+    )
+
+
+async def member_removed(mail: Mail, _: datetime) -> Letter:
+    """Tell the person."""
+    event = _event(mail)
+    company = await Partner.get(id=event.partner_id)
+    return letters.compose(mail, company=company.name, who=await _actor(event), at=event.at)
+
+
+async def partner_admin_transferred(mail: Mail, _: datetime) -> Letter:
+    """Tell the admin before and the admin after, who acted included: it concerns who may do everything."""
+    event = _event(mail)
+    company = await Partner.get(id=event.partner_id)
+    [moved] = event.changes
+    places = PartnerMember.filter(id__in=[place for place in (moved["before"], moved["after"]) if place])
+    names = {place.id: place.user.name for place in await places.select_related("user")}
+    return letters.compose(
+        mail,
+        url=_company_page(company.id),
+        company=company.name,
+        before=names.get(moved["before"] or ""),
+        after=names.get(moved["after"] or ""),
+        who=await _actor(event),
+        at=event.at,
+    )
+
+
+async def project_partner_added(mail: Mail, _: datetime) -> Letter:
+    """Tell a client partner's admin, or whoever was asked to be it, that the company is on a project, and who is."""
+    event = _event(mail)
+    company = await Partner.get(id=event.subject)
+    engaged = ProjectPartner.filter(project_id=event.project_id, partner_id=company.id, removed_at__isnull=True)
+    if not await engaged.exists():
+        raise OutdatedError
+    assigned = ProjectMember.filter(
+        project_id=event.project_id, partner_id=company.id, is_assigned=True, removed_at__isnull=True
+    )
+    names = sorted(place.user.name for place in await assigned.select_related("user"))
+    return letters.compose(
+        mail,
+        company=company.name,
+        people=", ".join(names),
+        has_joined=company.admin_id is not None,
+        **await _project(mail),
+    )
+
+
+async def project_colleague_added(mail: Mail, _: datetime) -> Letter:
+    """Tell a client partner's admin who of the company was put on a project, as long as they are there."""
+    event = _event(mail)
+    member = await ProjectMember.get(id=event.subject).select_related("partner", "user")
+    if member.removed_at is not None:
+        raise OutdatedError
+    return letters.compose(
+        mail,
+        company=member.partner.name,
+        member=member.user.name,
+        has_joined=event.actor_id == member.user_id,
+        **await _project(mail),
+    )
 
 
 # ── accounts and their staff ──
@@ -504,10 +607,140 @@ _ROLES: Final[Mapping[SecurityRole, str]] = {
 async def _account(event: Event) -> dict[str, str | None]:
     """Tell which account an event is about, whose it is, and who did it when."""
     account = await Account.get(id=event.account_id).select_related("client")
+    who = await _actor(event)
+    return {"account": account.name, "client": account.client.name, "who": who, "at": letters.moment(event.at)}
+
+
+async def _actor(event: Event) -> str | None:
+    """Tell who did it: of the vendor's staff as such."""
     actor = _name(await User.get_or_none(id=event.actor_id))
     company = settings.load().vendor_name if event.side is Side.VENDOR else None
-    who = f"{actor} of {company}" if actor and company else actor or company
-    return {"account": account.name, "client": account.client.name, "who": who, "at": letters.moment(event.at)}
+    return f"{actor} of {company}" if actor and company else actor or company
+
+
+# ── projects ──
+
+
+async def approval_requested(mail: Mail, now: datetime) -> Letter:
+    """Ask the one person who may answer."""
+    return await _ask_to_approve(mail, now)
+
+
+async def approval_reminded(mail: Mail, now: datetime) -> Letter:
+    """Ask that person once more."""
+    return await _ask_to_approve(mail, now)
+
+
+async def approval_accepted(mail: Mail, _: datetime) -> Letter:
+    """Tell who asked."""
+    approval = await _approval(mail)
+    return letters.compose(mail, quote=approval.comment, comment=approval.comment, **await _asked_in(mail, approval))
+
+
+async def approval_declined(mail: Mail, _: datetime) -> Letter:
+    """Tell who asked, in the words of who declined."""
+    approval = await _approval(mail)
+    return letters.compose(mail, quote=approval.comment, comment=approval.comment, **await _asked_in(mail, approval))
+
+
+async def approval_expired(mail: Mail, _: datetime) -> Letter:
+    """Tell who asked that nobody answered."""
+    approval = await _approval(mail)
+    return letters.compose(mail, until=approval.expires_at, **await _asked_in(mail, approval))
+
+
+async def approval_withdrawn(mail: Mail, _: datetime) -> Letter:
+    """Tell who was asked."""
+    return letters.compose(mail, **await _asked_in(mail, await _approval(mail)))
+
+
+async def approval_withdrawn_for_you(mail: Mail, _: datetime) -> Letter:
+    """Tell who asked that somebody else of their company withdrew it."""
+    return letters.compose(mail, **await _asked_in(mail, await _approval(mail)))
+
+
+async def action_item_created(mail: Mail, _: datetime) -> Letter:
+    """Tell whoever is to do it, as long as they are."""
+    item = await ActionItem.get(id=_event(mail).subject)
+    if item.status is not ActionItemStatus.OPEN or item.assignee_id is None:
+        raise OutdatedError
+    return letters.compose(mail, title=item.title, due_on=item.due_on, **await _project(mail))
+
+
+async def rating_requested(mail: Mail, _: datetime) -> Letter:
+    """Ask for a rating, as long as none is given."""
+    if not await Rating.exists(id=_event(mail).subject, given_at__isnull=True):
+        raise OutdatedError
+    return letters.compose(mail, **await _project(mail))
+
+
+async def project_member_added(mail: Mail, _: datetime) -> Letter:
+    """Tell a client partner's person, as long as they are there."""
+    member = await ProjectMember.get(id=_event(mail).subject).select_related("partner")
+    if member.removed_at is not None:
+        raise OutdatedError
+    return letters.compose(mail, company=member.partner.name, **await _project(mail))
+
+
+async def project_member_removed(mail: Mail, _: datetime) -> Letter:
+    """Tell a client partner's person, unless they still see it as their company's admin."""
+    member = await ProjectMember.get(id=_event(mail).subject)
+    if member.removed_at is None:
+        raise OutdatedError
+    return letters.compose(mail, **await _project(mail))
+
+
+async def project_partner_removed(mail: Mail, _: datetime) -> Letter:
+    """Tell a client partner's admin, who may go on seeing it, and those whose place it has ended."""
+    event = _event(mail)
+    company = await Partner.get(id=event.subject)
+    places = ProjectMember.filter(project_id=event.project_id, partner_id=company.id, removed_at__isnull=True)
+    stays = await places.filter(user_id=company.admin_id).exists()
+    return letters.compose(mail, company=company.name, admin_stays=stays, **await _project(mail))
+
+
+async def _ask_to_approve(mail: Mail, now: datetime) -> Letter:
+    approval = await _approval(mail)
+    _require_open(approval, now)
+    return letters.compose(
+        mail,
+        proposed_at=approval.proposed_at,
+        until=approval.expires_at,
+        file=_name(approval.file if approval.file and approval.file.deleted_at is None else None),
+        **await _asked_in(mail, approval),
+    )
+
+
+async def _approval(mail: Mail) -> Proposal:
+    return await Proposal.get(id=_event(mail).proposal_id).select_related(
+        "proposed_by", "decided_by", "from_partner", "from_client", "approver", "file"
+    )
+
+
+async def _asked_in(mail: Mail, approval: Proposal) -> dict[str, str | None]:
+    """Tell who asks whom what, in which project, and who decided."""
+    return {
+        **await _project(mail),
+        "asker": _company(approval),
+        "proposer": _name(approval.proposed_by),
+        "approver": _name(approval.approver),
+        "decider": _name(approval.decided_by),
+        "title": approval.title,
+    }
+
+
+async def _project(mail: Mail) -> dict[str, str | None]:
+    """Tell in which project something happened, where that is, and who did it when."""
+    event = _event(mail)
+    project = await Project.get(id=event.project_id).select_related("account__client")
+    return {
+        "url": _in_portal(f"projects/{project.id}"),
+        "project": project.name,
+        "account": project.account.name,
+        "client": project.account.client.name,
+        "who": await _actor(event) or "Somebody",
+        "at": letters.moment(event.at),
+    }
 
 
 # ── signing in ──
@@ -575,6 +808,10 @@ def _page(partnership: Partnership) -> str:
     return _in_portal(f"partnerships/{partnership.id}")
 
 
+def _company_page(partner_id: str | None) -> str:
+    return _in_portal(f"partners/{partner_id}")
+
+
 def _account_page(event: Event) -> str:
     return _in_portal(f"accounts/{event.account_id}")
 
@@ -633,11 +870,29 @@ MESSAGES: Final[Mapping[str, Message]] = {
     "invite-accepted": invite_accepted,
     "invite-declined": invite_declined,
     "invite-expired": invite_expired,
+    "client-partner-created": client_partner_created,
+    "colleague-invited": colleague_invited,
+    "member-removed": member_removed,
+    "partner-admin-transferred": partner_admin_transferred,
+    "project-partner-added": project_partner_added,
+    "project-colleague-added": project_colleague_added,
     "account-owner-changed": account_owner_changed,
     "account-subscription-changed": account_subscription_changed,
     "account-cancelled": account_cancelled,
     "staff-role-set": staff_role_set,
     "staff-removed": staff_removed,
+    "approval-requested": approval_requested,
+    "approval-reminded": approval_reminded,
+    "approval-accepted": approval_accepted,
+    "approval-declined": approval_declined,
+    "approval-expired": approval_expired,
+    "approval-withdrawn": approval_withdrawn,
+    "approval-withdrawn-for-you": approval_withdrawn_for_you,
+    "action-item-created": action_item_created,
+    "rating-requested": rating_requested,
+    "project-member-added": project_member_added,
+    "project-member-removed": project_member_removed,
+    "project-partner-removed": project_partner_removed,
     "sign-in-link-requested": sign_in_link_requested,
     "password-changed": password_changed,
     "webhook-disabled": webhook_disabled,

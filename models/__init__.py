@@ -15,6 +15,19 @@ from models.notice import Notice, NoticePreference
 from models.partner import Partner, PartnerMember
 from models.partnership import AssignedContact, Partnership, PartnershipManager
 from models.payment import Commission, Payment
+from models.project import (
+    ActionItem,
+    Conversation,
+    ConversationReading,
+    Message,
+    Project,
+    ProjectFile,
+    ProjectMember,
+    ProjectPartner,
+    ProjectTally,
+    Rating,
+    Widget,
+)
 from models.proposal import Proposal, ProposalItem
 from models.rate_limit import RateLimit
 from models.seat import Seat, Session
@@ -26,15 +39,19 @@ __all__ = [
     "AccessGrant",
     "Account",
     "AccountSession",
+    "ActionItem",
     "AssignedContact",
     "Client",
     "Commission",
     "Contact",
+    "Conversation",
+    "ConversationReading",
     "DirectoryListing",
     "Event",
     "Idempotency",
     "Link",
     "Mail",
+    "Message",
     "Notice",
     "NoticePreference",
     "Partner",
@@ -43,9 +60,15 @@ __all__ = [
     "Partnership",
     "PartnershipManager",
     "Payment",
+    "Project",
+    "ProjectFile",
+    "ProjectMember",
+    "ProjectPartner",
+    "ProjectTally",
     "Proposal",
     "ProposalItem",
     "RateLimit",
+    "Rating",
     "Seat",
     "Session",
     "SignedHead",
@@ -55,6 +78,7 @@ __all__ = [
     "User",
     "WebhookDelivery",
     "WebhookEndpoint",
+    "Widget",
 ]
 
 TABLES: tuple[type[Model], ...] = (
@@ -69,6 +93,17 @@ TABLES: tuple[type[Model], ...] = (
     Session,
     Partnership,
     AccessGrant,
+    Project,
+    ProjectPartner,
+    ProjectMember,
+    ProjectTally,
+    ActionItem,
+    Conversation,
+    Message,
+    ConversationReading,
+    ProjectFile,
+    Widget,
+    Rating,
     Proposal,
     ProposalItem,
     AssignedContact,

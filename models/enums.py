@@ -19,6 +19,8 @@ class Role(StrEnum):
     PARTNER_ADMIN = "PARTNER_ADMIN"
     CLIENT = "CLIENT"
     ACCOUNT_OWNER = "ACCOUNT_OWNER"
+    CLIENT_PARTNER = "CLIENT_PARTNER"
+    CLIENT_PARTNER_ADMIN = "CLIENT_PARTNER_ADMIN"
 
 
 class Relation(StrEnum):
@@ -35,6 +37,7 @@ class Relation(StrEnum):
 
 class PartnerKind(StrEnum):
     PARTNER = "PARTNER"
+    CLIENT_PARTNER = "CLIENT_PARTNER"
 
 
 class PartnerMemberRole(StrEnum):
@@ -97,6 +100,7 @@ class Missing(StrEnum):
 
 class PartnershipKind(StrEnum):
     DIRECT = "DIRECT"
+    INTERMEDIARY = "INTERMEDIARY"
 
 
 class PartnershipStatus(StrEnum):
@@ -167,6 +171,7 @@ class ProposalKind(StrEnum):
     MODIFICATION = "MODIFICATION"
     ACCESS_REQUEST = "ACCESS_REQUEST"
     INVITE = "INVITE"
+    PROJECT_APPROVAL = "PROJECT_APPROVAL"
 
 
 class ProposalStatus(StrEnum):
@@ -204,6 +209,38 @@ class InviteKind(StrEnum):
     PROJECT = "PROJECT"
     STAFF = "STAFF"
     ACCOUNT_OWNER = "ACCOUNT_OWNER"
+
+
+# ── projects ──
+
+
+class ProjectStatus(StrEnum):
+    PLANNED = "PLANNED"
+    ACTIVE = "ACTIVE"
+    ON_HOLD = "ON_HOLD"
+    DONE = "DONE"
+
+
+class ProjectAction(StrEnum):
+    INVITE = "INVITE"
+    SHARE = "SHARE"
+    EDIT = "EDIT"
+    MANAGE_MEMBERS = "MANAGE_MEMBERS"
+    POST = "POST"
+    UPLOAD = "UPLOAD"
+    RATE = "RATE"
+
+
+class ActionItemStatus(StrEnum):
+    OPEN = "OPEN"
+    DONE = "DONE"
+    CANCELLED = "CANCELLED"
+
+
+class FileStatus(StrEnum):
+    UPLOADING = "UPLOADING"
+    READY = "READY"
+    REFUSED = "REFUSED"
 
 
 # ── signing in ──

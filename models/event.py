@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from models.client import Client
     from models.partner import Partner
     from models.partnership import Partnership
+    from models.project import Project
     from models.proposal import Proposal
     from models.user import User
 
@@ -48,6 +49,8 @@ class Event(Model):
     partnership_id: str | None
     account: fields.ForeignKeyNullableRelation["Account"] = base.reference("Account", null=True)
     account_id: str | None
+    project: fields.ForeignKeyNullableRelation["Project"] = base.reference("Project", null=True)
+    project_id: str | None
     proposal: fields.ForeignKeyNullableRelation["Proposal"] = base.reference("Proposal", null=True)
     proposal_id: str | None
     partner: fields.ForeignKeyNullableRelation["Partner"] = base.reference("Partner", null=True)
@@ -67,6 +70,7 @@ class Event(Model):
         indexes = (
             Index(fields=("partnership_id", "version"), name="event_partnership"),
             Index(fields=("account_id", "id"), name="event_account"),
+            Index(fields=("project_id", "version"), name="event_project"),
             Index(fields=("proposal_id",), name="event_proposal"),
             Index(fields=("partner_id", "pos"), name="event_partner_pos"),
             Index(fields=("client_id", "pos"), name="event_client_pos"),

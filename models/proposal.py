@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from models.contact import Contact
     from models.partner import Partner
     from models.partnership import Partnership
+    from models.project import Project, ProjectFile
     from models.user import User
 
 PREFIXES = {
@@ -21,6 +22,7 @@ PREFIXES = {
     ProposalKind.MODIFICATION: "modification",
     ProposalKind.ACCESS_REQUEST: "request",
     ProposalKind.INVITE: "invite",
+    ProposalKind.PROJECT_APPROVAL: "approval",
 }
 
 
@@ -77,6 +79,18 @@ class Proposal(Model):
     # The access that is asked for.
     grant: fields.ForeignKeyNullableRelation["AccessGrant"] = base.reference("AccessGrant", null=True)
     grant_id: str | None
+    # What a person is invited into, or asked to approve something of.
+    project: fields.ForeignKeyNullableRelation["Project"] = base.reference("Project", null=True)
+    project_id: str | None
+    # Those that a new member is put on once they join; null: none, or another kind.
+    project_ids: "fields.Field[list[str] | None]" = fields.JSONField(null=True)
+    # Who is asked for an approval: nobody else may answer.
+    approver: fields.ForeignKeyNullableRelation["User"] = base.reference("User", null=True)
+    approver_id: str | None
+    # What is to be approved, and the file that shows it, if any.
+    title = base.TextField(null=True)
+    file: fields.ForeignKeyNullableRelation["ProjectFile"] = base.reference("ProjectFile", null=True)
+    file_id: str | None
     reminded_at = base.UtcDatetimeField(null=True)
     reminders = fields.IntField(default=0)
     # When the link was mailed last.
@@ -97,6 +111,9 @@ class Proposal(Model):
             Index(fields=("email",), name="proposal_email"),
             Index(fields=("counters_id",), name="proposal_counters"),
             Index(fields=("grant_id", "id"), name="proposal_grant"),
+            Index(fields=("project_id", "id"), name="proposal_project"),
+            Index(fields=("approver_id", "project_id"), name="proposal_approver"),
+            Index(fields=("file_id",), name="proposal_file"),
             Index(fields=("proposed_by_id",), name="proposal_proposed_by"),
             Index(fields=("decided_by_id",), name="proposal_decided_by"),
         )
@@ -105,6 +122,11 @@ class Proposal(Model):
             CheckConstraint(name="proposal_expires", check="status <> 'PENDING' or expires_at is not null"),
             CheckConstraint(name="proposal_invite_kind", check="(kind = 'INVITE') = (invite_kind is not null)"),
             CheckConstraint(name="proposal_grant", check="(kind = 'ACCESS_REQUEST') = (grant_id is not null)"),
+            CheckConstraint(
+                name="proposal_approval",
+                check="(kind = 'PROJECT_APPROVAL') = (approver_id is not null)"
+                " and (approver_id is null or project_id is not null and title is not null)",
+            ),
         )
 
 

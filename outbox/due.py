@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Final
 
-from domain import changes, grants, histories, notices, opening, proposals, rate_limits, webhooks
+from domain import changes, files, grants, histories, notices, opening, proposals, rate_limits, webhooks
 
 # Each takes the moment, does a batch of what is due at it, each once however many sweep, and returns how many it did.
 DUE: Final[tuple[Callable[[datetime], Awaitable[int]], ...]] = (
@@ -21,6 +21,8 @@ DUE: Final[tuple[Callable[[datetime], Awaitable[int]], ...]] = (
     webhooks.forget_deliveries,
     opening.forget_sessions,
     histories.sign_due,
+    # Last, since it waits for folder or bucket.
+    files.empty_due,
 )
 
 

@@ -143,19 +143,19 @@ async def _is_alone(connection: BaseDBAsyncClient) -> bool:
 
 
 async def _found(
-    row: type[ROW], finding: Mapping[str, tuple[str, ...]], batch: _Batch, connection: BaseDBAsyncClient
+    row: type[ROW], finding: Mapping[str, tuple[str, ...]], batch: _Batch, now: datetime, connection: BaseDBAsyncClient
 ) -> list[ROW]:
     """Run what `routes` has for a batch's topics, if it has anything."""
     statement = routes.statement(finding, batch.topics)
     if not statement:
         return []
-    values = {"first": batch.first, "last": batch.last}
+    values = {"first": batch.first, "last": batch.last, "now": now}
     rows = await connection.execute_query_dict(*sql.bind(statement, values, changes.dialect(connection)))
     return [row(**each) for each in rows]
 
 
 async def _give_notice(connection: BaseDBAsyncClient, batch: _Batch, now: datetime) -> None:
-    found = await _found(_Addressed, routes.NOTICES_OF, batch, connection)
+    found = await _found(_Addressed, routes.NOTICES_OF, batch, now, connection)
     notices = [
         Notice(
             event_id=each.event_id,
@@ -172,7 +172,7 @@ async def _give_notice(connection: BaseDBAsyncClient, batch: _Batch, now: dateti
 
 
 async def _queue_mails(connection: BaseDBAsyncClient, batch: _Batch, now: datetime) -> None:
-    found = await _found(_Mailed, routes.MAILS, batch, connection)
+    found = await _found(_Mailed, routes.MAILS, batch, now, connection)
     mails = [
         Mail(
             event_id=mail.event_id,
@@ -192,7 +192,7 @@ async def _queue_mails(connection: BaseDBAsyncClient, batch: _Batch, now: dateti
 
 async def _make_deliveries(connection: BaseDBAsyncClient, batch: _Batch, now: datetime) -> None:
     dialect = changes.dialect(connection)
-    between = {"first": batch.first, "last": batch.last}
+    between = {"first": batch.first, "last": batch.last, "now": now}
     statement, values = sql.bind(HEARD, between, dialect, chosen=webhooks.CHOSEN[dialect])
     found = await connection.execute_query_dict(statement, values)
     await WebhookDelivery.bulk_create(

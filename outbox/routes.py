@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from enum import StrEnum
 from typing import Final
 
-from domain import moves
+from domain import moves, policy
 from models.enums import NoticeUrgency
 
 
@@ -32,16 +32,31 @@ class Recipients(StrEnum):
     BOTH_OWNERS = "the account's owner before and after, who acted included"
     OWNERS_OF_ACCOUNT = "everybody with an owner's role in the account, but who acted"
     STAFF_OF_ACCOUNT = "everybody of the account's staff, but who acted"
+    NAMED_ADMIN = "who is named as a client partner's admin, without a link"
+    COLLEAGUE = "the member of a partner that it is about, unless that is who acted"
+    BOTH_ADMINS = "the partner's admin before and after, who acted included"
+    ADMIN_OF_INVITED = "the admin of the partner that somebody is invited to join, unless that is who acted"
+    ADMIN_OF_PROJECT = "the admin of the client partner that is brought in, or who was asked to be it, but who acted"
+    ADMIN_OF_MEMBER = "the admin of that person's company, but who acted, where the company is not new there"
+    APPROVER = "who is asked for an approval, while they see its project, but who acted"
+    ASKER_OF_APPROVAL = "who asked for an approval; where they see its project no more, who answers for their company"
+    RATED_BY = "who is asked for a rating, while they see its project"
+    ASSIGNEE = "who is to do an action item, while they see its project, but who acted"
+    MEMBER_OF_PROJECT = "the client partner's person that it is about, but who acted"
+    OF_COMPANY_ON_PROJECT = "the admin of the client partner that it is about, and whose place it has ended"
 
 
 _R = Recipients
 
 # An invite that belongs to an offer is mailed and told of by the offer's events.
 TABLE: Final[Mapping[str, tuple[tuple[str, Recipients], ...]]] = {
-    "partner.created": (),
+    "partner.created": (("client-partner-created", _R.NAMED_ADMIN),),
     "partner.updated": (),
     "partner.revenue_share_set": (),
     "partner.member_joined": (),
+    "partner.licences_set": (),
+    "partner.member_removed": (("member-removed", _R.COLLEAGUE),),
+    "partner.admin_transferred": (("partner-admin-transferred", _R.BOTH_ADMINS),),
     "client.created": (),
     "client.updated": (),
     "account.created": (),
@@ -118,7 +133,34 @@ TABLE: Final[Mapping[str, tuple[tuple[str, Recipients], ...]]] = {
     "commission.earned": (),
     "partner.listing_set": (),
     "partner.message_sent": (("partner-message", _R.ADMIN_OF_COMPANY),),
-    "invite.sent": (("invite-sent", _R.INVITED),),
+    "project.created": (),
+    "project.updated": (),
+    "project.partner_added": (("project-partner-added", _R.ADMIN_OF_PROJECT),),
+    "project.partner_removed": (("project-partner-removed", _R.OF_COMPANY_ON_PROJECT),),
+    "project.member_added": (
+        ("project-member-added", _R.MEMBER_OF_PROJECT),
+        ("project-colleague-added", _R.ADMIN_OF_MEMBER),
+    ),
+    "project.member_removed": (("project-member-removed", _R.MEMBER_OF_PROJECT),),
+    "action_item.created": (("action-item-created", _R.ASSIGNEE),),
+    "action_item.status_set": (),
+    "approval.requested": (("approval-requested", _R.APPROVER),),
+    "approval.accepted": (("approval-accepted", _R.ASKER_OF_APPROVAL),),
+    "approval.declined": (("approval-declined", _R.ASKER_OF_APPROVAL),),
+    "approval.withdrawn": (
+        ("approval-withdrawn", _R.APPROVER),
+        ("approval-withdrawn-for-you", _R.ASKER_OF_APPROVAL),
+    ),
+    "approval.reminded": (("approval-reminded", _R.APPROVER),),
+    "approval.expired": (("approval-expired", _R.ASKER_OF_APPROVAL),),
+    "conversation.started": (),
+    "message.posted": (),
+    "file.uploaded": (),
+    "file.deleted": (),
+    "widget.added": (),
+    "rating.requested": (("rating-requested", _R.RATED_BY),),
+    "rating.given": (),
+    "invite.sent": (("invite-sent", _R.INVITED), ("colleague-invited", _R.ADMIN_OF_INVITED)),
     "invite.reminded": (("invite-reminded", _R.INVITED),),
     "invite.accepted": (("invite-accepted", _R.INVITER),),
     "invite.declined": (("invite-declined", _R.INVITER),),
@@ -150,9 +192,12 @@ _OPEN_LINK: Final = """
   join link l on l.proposal_id = q.id and l.used_at is null and l.replaced_at is null
   left join app_user u on u.email = l.email
 """
-_ASKER: Final = """
+# Of a client partner its admin alone: to the others what concerns the company is not there.
+_READS_FOR_COMPANY: Final = f"({{s}}.side <> 'PARTNER' or {policy.OF_SEAT['for_company']})"
+_ASKER: Final = f"""
   left join seat s on s.user_id = p.proposed_by_id and s.side = p.proposed_by_side and s.ended_at is null
     and (s.side = 'VENDOR' or s.partner_id = p.from_partner_id or s.client_id = p.from_client_id)
+    and {_READS_FOR_COMPANY.replace("{s}", "s")}
   left join partner c on c.id = p.from_partner_id
   left join account a on s.id is null and a.client_id = p.from_client_id
   left join staff_member m on m.account_id = a.id and m.role = 'ACCOUNT_OWNER' and m.removed_at is null
@@ -265,6 +310,96 @@ _STAFF_OF_ACCOUNT: Final = f"""
   {_BUT_ACTOR}
 """
 _OWNERS_OF_ACCOUNT: Final = f"{_STAFF_OF_ACCOUNT} and m.role = 'ACCOUNT_OWNER'"
+_NAMED_ADMIN: Final = """
+  join proposal p on p.id = e.proposal_id
+  left join app_user u on u.email = p.email
+  where p.email is not null
+"""
+_COLLEAGUE: Final = f"""
+  join partner_member m on m.id = e.subject
+  join app_user u on u.id = m.user_id
+  {_BUT_ACTOR}
+"""
+# By the ids of their places, which are what has changed.
+_BOTH_ADMINS: Final = """
+  join partner_member m on m.partner_id = e.partner_id and cast(e.changes as text) like '%"' || m.id || '"%'
+  join app_user u on u.id = m.user_id
+  where u.email is not null
+"""
+_ADMIN_OF_INVITED: Final = f"""
+  join proposal p on p.id = e.proposal_id and p.invite_kind in ('PARTNER_MEMBER', 'PROJECT')
+  join partner c on c.id = p.partner_id
+  join app_user u on u.id = c.admin_id
+  {_BUT_ACTOR}
+"""
+# An invite that is sent with the first project says what there is to say.
+_ADMIN_OR_ASKED: Final = (
+    "coalesce(u.email, q.email) as to_email, coalesce(u.name, q.name) as to_name, u.locale as locale, null as link_id"
+)
+_ADMIN_OF_PROJECT: Final = """
+  join partner c on c.id = e.subject
+  left join proposal q on c.admin_id is null and q.partner_id = c.id and q.invite_kind = 'PARTNER_ADMIN'
+    and q.status = 'PENDING' and q.proposed_at < e.at
+  left join app_user u on u.id = coalesce(c.admin_id, (select a.id from app_user a where a.email = q.email))
+  where coalesce(u.email, q.email) is not null and (e.actor_id is null or u.id is null or e.actor_id <> u.id)
+"""
+_NOT_NEW_THERE: Final = """not exists (
+    select 1 from project_partner g
+    where g.project_id = e.project_id and g.partner_id = m.partner_id and g.added_at = e.at
+  )"""
+_ADMIN_OF_MEMBER: Final = f"""
+  join project_member m on m.id = e.subject
+  join partner c on c.id = m.partner_id and c.admin_id <> m.user_id
+  join app_user u on u.id = c.admin_id
+  {_BUT_ACTOR} and {_NOT_NEW_THERE}
+"""
+
+# ── in a project: people's seats `s` that see it, for mails and notices alike ──
+
+_SEES_PROJECT: Final = f"({policy.seen_by('s', 'Project', 'j')})"
+_IN_PROJECT: Final = f"join project j on j.id = e.project_id join seat s on s.ended_at is null and {_SEES_PROJECT}"
+# Of the company that asks: that of `s`, or another seat's.
+_OF_ASKING: Final = (
+    "{s}.side = p.proposed_by_side"
+    " and ({s}.side = 'VENDOR' or {s}.partner_id = p.from_partner_id or {s}.client_id = p.from_client_id)"
+)
+_APPROVER: Final = f"join proposal p on p.id = e.proposal_id {_IN_PROJECT} and s.user_id = p.approver_id"
+_ITS_ASKER: Final = f"""
+  join project j on j.id = e.project_id
+  left join seat o on o.user_id = p.proposed_by_id and o.ended_at is null and {_OF_ASKING.replace("{s}", "o")}
+    and ({policy.seen_by("o", "Project", "j")})
+  left join partner c on c.id = p.from_partner_id
+  left join staff_member m on m.account_id = j.account_id and m.role = 'ACCOUNT_OWNER' and m.removed_at is null
+    and o.id is null and p.from_client_id is not null
+  join seat s on s.user_id = coalesce(o.user_id, c.admin_id, m.user_id) and s.ended_at is null
+    and {_OF_ASKING.replace("{s}", "s")} and {_SEES_PROJECT}
+"""
+_ASKER_OF_APPROVAL: Final = f"join proposal p on p.id = e.proposal_id {_ITS_ASKER}"
+_RATED_BY: Final = f"join rating r on r.id = e.subject {_IN_PROJECT} and s.user_id = r.requested_from_id"
+_ASSIGNEE: Final = f"join action_item i on i.id = e.subject {_IN_PROJECT} and s.user_id = i.assignee_id"
+# Whoever has left the company is told that.
+_MEMBER_OF_PROJECT: Final = """
+  join project_member k on k.id = e.subject
+  join seat s on s.user_id = k.user_id and s.partner_id = k.partner_id and s.ended_at is null
+"""
+_OF_COMPANY_ON_PROJECT: Final = """
+  join partner c on c.id = e.subject
+  join project_member k on k.project_id = e.project_id and k.partner_id = c.id
+    and (k.user_id = c.admin_id or k.removed_at = e.at)
+  join seat s on s.user_id = k.user_id and s.partner_id = k.partner_id and s.ended_at is null
+"""
+# Of a mail to a seat, that very seat's choice counts.
+_NOT_MUTED_THERE: Final = """
+  and not exists (
+    select 1 from notice_preference f where f.seat_id = s.id and f.topic = e.topic and not f.email
+  )
+"""
+
+
+def _of_seat(seats: str) -> str:
+    return f"{seats} join app_user u on u.id = s.user_id {_BUT_ACTOR}"
+
+
 _VENDOR: Final = """
   join app_user u on u.is_vendor
   where e.partner_id is null and e.client_id is null and u.email is not null
@@ -292,8 +427,24 @@ _ROWS: Final[Mapping[Recipients, tuple[str, str]]] = {
     Recipients.BOTH_OWNERS: (_PERSON, _BOTH_OWNERS),
     Recipients.OWNERS_OF_ACCOUNT: (_PERSON, _OWNERS_OF_ACCOUNT),
     Recipients.STAFF_OF_ACCOUNT: (_PERSON, _STAFF_OF_ACCOUNT),
+    Recipients.NAMED_ADMIN: (_ADDRESS, _NAMED_ADMIN),
+    Recipients.COLLEAGUE: (_PERSON, _COLLEAGUE),
+    Recipients.BOTH_ADMINS: (_PERSON, _BOTH_ADMINS),
+    Recipients.ADMIN_OF_INVITED: (_PERSON, _ADMIN_OF_INVITED),
+    Recipients.ADMIN_OF_PROJECT: (_ADMIN_OR_ASKED, _ADMIN_OF_PROJECT),
+    Recipients.ADMIN_OF_MEMBER: (_PERSON, _ADMIN_OF_MEMBER),
+    Recipients.APPROVER: (_PERSON, _of_seat(_APPROVER)),
+    Recipients.ASKER_OF_APPROVAL: (_PERSON, _of_seat(_ASKER_OF_APPROVAL)),
+    Recipients.RATED_BY: (_PERSON, _of_seat(_RATED_BY)),
+    Recipients.ASSIGNEE: (_PERSON, _of_seat(_ASSIGNEE)),
+    Recipients.MEMBER_OF_PROJECT: (_PERSON, _of_seat(_MEMBER_OF_PROJECT)),
+    Recipients.OF_COMPANY_ON_PROJECT: (_PERSON, _of_seat(_OF_COMPANY_ON_PROJECT)),
 }
 
+# Those whose rows have the seat `s` to which the mail is.
+_TO_SEATS: Final = frozenset(
+    {Recipients.APPROVER, Recipients.ASKER_OF_APPROVAL, Recipients.RATED_BY, Recipients.ASSIGNEE}
+)
 
 # In the seat for which the event is, which may have chosen not to hear of its topic by e-mail.
 _NOT_MUTED: Final = """
@@ -308,7 +459,7 @@ _NOT_MUTED: Final = """
 def _mails(topic: str, template: str, recipients: Recipients) -> str:
     columns, rows = _ROWS[recipients]
     if columns == _PERSON and moves.TOPICS[topic].mutable:
-        rows += _NOT_MUTED
+        rows += _NOT_MUTED_THERE if recipients in _TO_SEATS else _NOT_MUTED
     return (
         f"select e.id as event_id, e.pos as pos, '{template}' as template, {columns} from event e {rows}"  # noqa: S608  words of this table
         f" and e.topic = '{topic}' and e.pos between :first and :last"
@@ -346,7 +497,18 @@ class Addressees(StrEnum):
     BOTH_OWNERS = "the account's owner before and after"
     OWNERS_OF_ACCOUNT = "everybody with an owner's role in the account"
     STAFF_OF_ACCOUNT = "everybody of the account's staff"
+    APPROVER = "who is asked for an approval"
+    ASKER_OF_APPROVAL = "who asked for an approval; where they see its project no more, who answers for their company"
+    RATED_BY = "who is asked for a rating"
+    ASSIGNEE = "who is to do an action item"
+    ASKER_OF_CANCELLED = "who asked for approvals of somebody who is gone from the project with it, as above"
+    ASKED_BY = "who asked for the action item or rating that it is about"
+    MEMBER_OF_PROJECT = "the client partner's person that it is about"
+    MEMBERS = "the client partners' people who are assigned to the project"
+    READERS = "who has read, or written, in the conversation"
     ADMIN_OF_PARTNER = "the admin of the partner that it concerns"
+    ADMIN_OF_PROJECT = "the admin of the client partner that is brought in"
+    ADMIN_OF_MEMBER = "the admin of that person's company, where the company is not new there"
     IN_CHARGE = "who answers for the company that it concerns: its admin, its account owners; else the vendor's staff"
 
 
@@ -357,6 +519,9 @@ NOTICES: Final[Mapping[str, tuple[tuple[NoticeUrgency, Addressees], ...]]] = {
     "partner.updated": (),
     "partner.revenue_share_set": ((_INFO, _A.ADMIN_OF_PARTNER),),
     "partner.member_joined": (),
+    "partner.licences_set": ((_INFO, _A.ADMIN_OF_PARTNER),),
+    "partner.member_removed": ((_INFO, _A.ADMIN_OF_PARTNER),),
+    "partner.admin_transferred": ((_INFO, _A.ADMIN_OF_PARTNER),),
     "client.created": (),
     "client.updated": (),
     "account.created": (),
@@ -413,6 +578,27 @@ NOTICES: Final[Mapping[str, tuple[tuple[NoticeUrgency, Addressees], ...]]] = {
     "commission.earned": ((_INFO, _A.ADMIN_OF_PARTNER),),
     "partner.listing_set": (),
     "partner.message_sent": ((_INFO, _A.ADMIN_OF_PARTNER),),
+    "project.created": (),
+    "project.updated": ((_INFO, _A.MEMBERS),),
+    "project.partner_added": ((_INFO, _A.ADMIN_OF_PROJECT),),
+    "project.partner_removed": ((_INFO, _A.ASKER_OF_CANCELLED),),
+    "project.member_added": ((_INFO, _A.MEMBER_OF_PROJECT), (_INFO, _A.ADMIN_OF_MEMBER)),
+    "project.member_removed": ((_INFO, _A.ASKER_OF_CANCELLED),),
+    "action_item.created": ((_INFO, _A.ASSIGNEE),),
+    "action_item.status_set": ((_INFO, _A.ASSIGNEE), (_INFO, _A.ASKED_BY)),
+    "approval.requested": ((_ACTION, _A.APPROVER),),
+    "approval.accepted": ((_INFO, _A.ASKER_OF_APPROVAL),),
+    "approval.declined": ((_INFO, _A.ASKER_OF_APPROVAL),),
+    "approval.withdrawn": ((_INFO, _A.APPROVER), (_INFO, _A.ASKER_OF_APPROVAL)),
+    "approval.reminded": ((_ACTION, _A.APPROVER),),
+    "approval.expired": ((_INFO, _A.ASKER_OF_APPROVAL),),
+    "conversation.started": (),
+    "message.posted": ((_INFO, _A.READERS), (_INFO, _A.MEMBERS)),
+    "file.uploaded": (),
+    "file.deleted": (),
+    "widget.added": (),
+    "rating.requested": ((_INFO, _A.RATED_BY),),
+    "rating.given": ((_INFO, _A.ASKED_BY),),
     "invite.sent": (),
     "invite.reminded": (),
     "invite.accepted": ((_INFO, _A.INVITER),),
@@ -435,9 +621,10 @@ NOTICES: Final[Mapping[str, tuple[tuple[NoticeUrgency, Addressees], ...]]] = {
 }
 
 _ITS: Final = "join proposal p on p.id = e.proposal_id"
-_SEAT_OF_ASKER: Final = """
+_SEAT_OF_ASKER: Final = f"""
   left join seat o on o.user_id = p.proposed_by_id and o.side = p.proposed_by_side and o.ended_at is null
     and (o.side = 'VENDOR' or o.partner_id = p.from_partner_id or o.client_id = p.from_client_id)
+    and {_READS_FOR_COMPANY.replace("{s}", "o")}
   left join partner c on c.id = p.from_partner_id
   left join account a on o.id is null and a.client_id = p.from_client_id
   left join staff_member m on m.account_id = a.id and m.role = 'ACCOUNT_OWNER' and m.removed_at is null
@@ -471,14 +658,15 @@ _SEATS: Final[Mapping[Addressees, str]] = {
   {_SEAT_OF_ASKER} {_BUT_WHO_ACTED}
 """,
     Addressees.INVITER: f"{_ITS} {_SEAT_OF_ASKER} {_BUT_WHO_ACTED} and p.invite_kind <> 'PARTNERSHIP'",
-    Addressees.OTHERS: """
+    Addressees.OTHERS: f"""
   join partnership h on h.id = e.partnership_id
   join seat s on (s.partner_id = h.partner_id and e.visible_to in ('BOTH', 'PARTNER', 'PARTNER_ALONE')
+    and {_READS_FOR_COMPANY.replace("{s}", "s")}
     or s.client_id = h.client_id and e.visible_to in ('BOTH', 'CLIENT', 'CLIENT_ALONE'))
   where not exists (
     select 1 from seat w where w.user_id = e.actor_id and (w.partner_id = s.partner_id or w.client_id = s.client_id)
   )
-""",
+""",  # noqa: S608  words of this table
     Addressees.PARTNER_OF_GRANT: f"""
   join partnership h on h.id = e.partnership_id and {_GOES_ON}
   join seat s on s.partner_id = h.partner_id
@@ -495,10 +683,48 @@ _SEATS: Final[Mapping[Addressees, str]] = {
     Addressees.BOTH_OWNERS: f"join staff_member m on {_WAS_OR_IS_OWNER} {_SEAT_OF_STAFF} {_BUT_WHO_ACTED}",
     Addressees.OWNERS_OF_ACCOUNT: f"{_STAFF} {_SEAT_OF_STAFF} {_BUT_WHO_ACTED} and m.role = 'ACCOUNT_OWNER'",
     Addressees.STAFF_OF_ACCOUNT: f"{_STAFF} {_SEAT_OF_STAFF} {_BUT_WHO_ACTED}",
+    Addressees.APPROVER: f"{_APPROVER} {_BUT_WHO_ACTED}",
+    Addressees.ASKER_OF_APPROVAL: f"{_ASKER_OF_APPROVAL} {_BUT_WHO_ACTED}",
+    Addressees.RATED_BY: f"{_RATED_BY} {_BUT_WHO_ACTED}",
+    Addressees.ASSIGNEE: f"{_ASSIGNEE} {_BUT_WHO_ACTED}",
+    Addressees.ASKER_OF_CANCELLED: f"""
+  join proposal p on p.project_id = e.project_id and p.kind = 'PROJECT_APPROVAL' and p.status = 'CANCELLED'
+    and p.decided_at = e.at
+  {_ITS_ASKER}
+  {_BUT_WHO_ACTED}
+""",
+    Addressees.ASKED_BY: f"""
+  join event b on b.subject = e.subject and b.topic in ('action_item.created', 'rating.requested')
+  {_IN_PROJECT} and s.user_id = b.actor_id
+  {_BUT_WHO_ACTED}
+""",
+    Addressees.MEMBER_OF_PROJECT: f"{_MEMBER_OF_PROJECT} {_BUT_WHO_ACTED}",
+    Addressees.MEMBERS: f"""
+  join project_member k on k.project_id = e.project_id and k.is_assigned and k.removed_at is null
+  join seat s on s.user_id = k.user_id and s.partner_id = k.partner_id
+  {_BUT_WHO_ACTED}
+""",
+    Addressees.READERS: f"""
+  join message b on b.id = e.subject
+  join conversation_reading r on r.conversation_id = b.conversation_id
+  {_IN_PROJECT} and s.user_id = r.user_id
+  {_BUT_WHO_ACTED}
+""",
     Addressees.ADMIN_OF_PARTNER: f"""
   join partner c on c.id = e.partner_id
   join seat s on s.partner_id = c.id and s.user_id = c.admin_id
   {_BUT_WHO_ACTED}
+""",
+    Addressees.ADMIN_OF_PROJECT: f"""
+  join partner c on c.id = e.subject
+  join seat s on s.partner_id = c.id and s.user_id = c.admin_id
+  {_BUT_WHO_ACTED}
+""",
+    Addressees.ADMIN_OF_MEMBER: f"""
+  join project_member m on m.id = e.subject
+  join partner c on c.id = m.partner_id and c.admin_id <> m.user_id
+  join seat s on s.partner_id = c.id and s.user_id = c.admin_id
+  {_BUT_WHO_ACTED} and {_NOT_NEW_THERE}
 """,
     Addressees.IN_CHARGE: f"""
   join seat s on (s.partner_id = e.partner_id

@@ -212,6 +212,7 @@ def payload(event: Event) -> str:
         "subjectId": event.subject,
         "partnershipId": event.partnership_id,
         "accountId": event.account_id,
+        "projectId": event.project_id,
         "proposalId": event.proposal_id,
     }
     told = {name: row_id for name, row_id in data.items() if row_id is not None or name == "subjectId"}
@@ -321,7 +322,7 @@ async def _claim(now: datetime) -> Claim | Overtaken | None:
 async def _is_still_heard(claim: Claim) -> bool:
     connection = get_connection("default")
     dialect = changes.dialect(connection)
-    values = {"endpoint": claim.endpoint.id, "event": claim.event.id}
+    values = {"endpoint": claim.endpoint.id, "event": claim.event.id, "now": clock.now()}
     return bool(
         await connection.execute_query_dict(*sql.bind(STILL_HEARD, values, dialect, chosen=webhooks.CHOSEN[dialect]))
     )

@@ -7,8 +7,10 @@ the rows above, `R` its rows, `G` those by the row above, `S` those that the pag
 builds an object and its row, `W` ids by type, `A` what a Python function answered, `C` constants.
 """
 
+import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from operator import itemgetter
 from typing import Final, cast
 
 from graphql import (
@@ -42,12 +44,14 @@ from resolvers.declarations import (
 )
 from resolvers.documents import DEFAULT_PAGE, Operation, page_bucket, page_size, refused
 from resolvers.selections import Argument, Selected, Selector, Shape
-from resolvers.statements import Statement, of_listed, over, probed
+from resolvers.statements import Join, Statement, of_listed, over, probed
 
 MAX_ROWS: Final = 10_000
 MAX_ENTITIES: Final = 100
 # What a subscription reads at once.
 FEED_ROWS: Final = 50
+# An object of fewer values is made sooner than found.
+WORTH_SHARING: Final = 5
 # A plan's function takes Python longer than its size says; and SQLite joins 64 tables at most.
 MAX_STATEMENTS: Final = 500
 MAX_JOINS: Final = 60
@@ -63,6 +67,8 @@ SEAT_PARAMETERS: Final = {
     "partner": "s.seat.partner_id",
     "client": "s.seat.client_id",
     "user": "s.seat.user_id",
+    "broker": "s.seat.broker",
+    "for_company": "s.seat.for_company",
     "seat": "s.seat.id",
     "session": "s.seat.session_id",
     "token": "s.seat.token_hash",
@@ -196,6 +202,7 @@ class _Compiler:
     listed: set[str] = field(default_factory=set)
     snapshot: bool = False
     needs_session: bool = False
+    is_shared: bool = False
     lists: int = 0
     count: int = 0
 
@@ -211,7 +218,7 @@ class _Compiler:
         moments = [_NOW[self.dialect], *([_ACTIVE_SINCE[self.dialect]] if "active_since" in self.binds else [])]
         lines = ["async def run(db, s, v, g):", *moments, *self.preludes, *fetches, *self.builders]
         source = "\n    ".join([*lines, f"return {answer}"]) + "\n"
-        names = {**runtime.NAMES, **self.names}
+        names = {**runtime.NAMES, **self.names, "once": once}
         # What callers wrote stands in it as literals only: response keys, which are names, by `repr`.
         exec(compile(source, f"<plan of {self.operation.name or 'a nameless operation'}>", "exec"), names)  # noqa: S102
         shares = frozenset(self.binds)
@@ -370,8 +377,17 @@ class _Compiler:
 
     def expression(self, source: sources.Expression, spot: Spot) -> str:
         """An SQL expression over the row."""
-        sql = over(self.sided(source.sql), self.dialect, t=spot.place.alias)
+        aliases = {"t": spot.place.alias}
+        if source.beside is not None:
+            aliases["b"] = self.beside(source.beside, spot.place)
+        sql = over(self.sided(source.sql), self.dialect, **aliases)
         return self.converted(spot.declared, spot.place.value(f"({sql})"))
+
+    def beside(self, beside: sources.Beside, place: Place) -> str:
+        """Join what is beside the row; its alias."""
+        of = over(self.sided(beside.of), self.dialect)
+        on = over(beside.on, self.dialect, t=place.alias, b="{j}")
+        return self.joined(place, Join(of, on, is_loose=True))
 
     def derived(self, source: sources.Derived, spot: Spot) -> str:
         """A plain function of the row's own values."""
@@ -432,8 +448,27 @@ class _Compiler:
         loose = not required or place.optional or place.statement.total
         seen = None if required or table.on_rows else self.visible(table, few=place.statement.has_few)
         joined = self.join(place, table, f"{{t}}.id = {place.alias}.{source.column}", seen, loose=loose)
+        if place.statement.is_listed and not self.is_shared:
+            return self.shared(of, spot.nodes, joined, required=required)
         code = self.row_of(of, spot.nodes, joined)
         return code if required else self.if_there(joined, code)
+
+    def shared(self, of: GraphQLNamedType, nodes: list[FieldNode], joined: Place, *, required: bool) -> str:
+        """The code of a joined row's object, made once for all rows that agree in everything it is made of.
+
+        What is told to many is one event. Where a field is denied, each has to be its own: they are settled one by one.
+        """
+        denied, self.denies, self.is_shared = self.denies, False, True
+        code = self.row_of(of, nodes, joined)
+        if not required:
+            code = self.if_there(joined, code)
+        is_own, self.denies, self.is_shared = self.denies, self.denies or denied, False
+        places = sorted({int(place) for place in re.findall(rf"\b{joined.row}\[(\d+)\]", code)})
+        if is_own or len(places) < WORTH_SHARING:
+            return code
+        name = f"shared{self.next()}"
+        self.builders.append(f"{name} = once({places}, lambda {joined.row}: {code})")
+        return f"{name}({joined.row})"
 
     def inverse(self, source: sources.Inverse, spot: Spot) -> str:
         """The row that names this one, joined; null where it is not there for this seat."""
@@ -450,12 +485,16 @@ class _Compiler:
     def join(self, place: Place, table: sources.Table, on: str, seen: str | None, *, loose: bool) -> Place:
         """Join the one row `{t}` for which a condition holds, if it is seen. The same row met again is joined once."""
         conditions = [over(condition, self.dialect, t="{j}") for condition in (on, seen) if condition]
-        template = f"{'left join' if loose else 'join'} {table.name} {{j}} on {' and '.join(conditions)}"
-        alias = place.statement.joins.setdefault(template, f"j{self.next()}")
+        alias = self.joined(place, Join(table.name, " and ".join(conditions), loose))
+        return Place(place.statement, alias, place.row, optional=loose, among=place.among)
+
+    def joined(self, place: Place, join: Join) -> str:
+        """The alias of what is joined to the rows."""
+        alias = place.statement.joins.setdefault(join, f"j{self.next()}")
         if len(place.statement.joins) > MAX_JOINS:
             message = f"The operation reads over {MAX_JOINS} different objects beside those of one list."
             raise refused(ErrorCode.LIMIT_EXCEEDED, message, self.operation.node)
-        return Place(place.statement, alias, place.row, optional=loose, among=place.among)
+        return alias
 
     def row_of(self, of: GraphQLNamedType, nodes: list[FieldNode], place: Place) -> str:
         """The object of a row: of a type, or of one of the kinds that share the table."""
@@ -752,10 +791,11 @@ class _PageCompiler:
         self.connection = object_type(self.spot.declared)
         self.of = get_named_type(self.connection.fields["nodes"].type)
         self.selected = self.compiler.selector.selected(self.connection, self.spot.sets)
+        self.after, self.before, self.last = self.argument("after"), self.argument("before"), self.argument("last")
+        self.is_from_end = self.is_asked_from_end()
         hangs = self.source.join is not None and self.spot.parent is not None
         self.statement = self.below() if hangs else self.compiler.starting(self.of)
         self.order = self.order_asked_for()
-        self.after = self.argument("after")
         self.describe(hangs=hangs)
         self.size(hangs=hangs)
         builder = self.builder()
@@ -786,13 +826,13 @@ class _PageCompiler:
             argument = self.argument(name)
             if not argument.is_null:
                 self.filter(condition, argument)
-        by_id = sources.Order("{t}.id", descending=self.order.descending)
+        descending = self.order.descending is not self.is_from_end
+        by_id = sources.Order("{t}.id", descending=descending)
         sql = compiler.sided(self.order.sql)
-        statement.order = (
-            (by_id,) if sql == by_id.sql else (sources.Order(sql, descending=self.order.descending), by_id)
-        )
-        if not self.after.is_null:
-            self.keyset(sql)
+        statement.order = (by_id,) if sql == by_id.sql else (sources.Order(sql, descending=descending), by_id)
+        beyond = [("after", self.after, not self.order.descending), ("before", self.before, self.order.descending)]
+        keysets = [self.keyset(sql, *each) for each in beyond if not each[1].is_null]
+        statement.keyset = " and ".join(keysets) or None
 
     def filter(self, condition: sources.Filter, argument: Argument) -> None:
         """A condition of the caller's."""
@@ -812,23 +852,32 @@ class _PageCompiler:
         value = self.compiler.selector.shape["orderBy", asked.variable] if asked.variable else asked.value
         return self.source.orders[sources.DEFAULT if value is None else str(value)]
 
-    def keyset(self, sql: str) -> None:
-        """Only what follows the cursor."""
-        statement, sign = self.statement, "<" if self.order.descending else ">"
-        decoded = f"P{statement.number}"
+    def is_asked_from_end(self) -> bool:
+        """Whether the page is the last rows of what it is asked for between."""
+        if self.last.is_null or (
+            self.last.variable and self.compiler.selector.shape["last", self.last.variable] is None
+        ):
+            return False
+        first = self.argument("first")
+        if not first.is_null:
+            self.compiler.preludes.append(f"from_one_end({self.compiler.code_of(first)})")
+        return True
+
+    def keyset(self, sql: str, name: str, cursor: Argument, is_greater: bool) -> str:  # noqa: FBT001  a sign
+        """Only what lies beyond a cursor."""
+        statement, sign = self.statement, ">" if is_greater else "<"
+        decoded = f"{name}{statement.number}"
         # A side whose list is sorted by id alone has text in its cursors, whatever the others have.
         is_time = self.order.kind == "time"
         is_text = is_time and (self.compiler.dialect is Dialect.SQLITE or len(statement.order) == 1)
         kind = "text" if is_text else self.order.kind
-        after = self.compiler.code_of(self.after)
-        self.compiler.preludes.append(f"{decoded} = position({runtime.checksum(sql)}, {after}, {kind!r})")
-        after_id, after_value = f"after{statement.number}_id", f"after{statement.number}_value"
-        statement.parameters[after_id] = f"{decoded}[1]"
+        text = self.compiler.code_of(cursor)
+        self.compiler.preludes.append(f"{decoded} = position({runtime.checksum(sql)}, {text}, {kind!r}, {name!r})")
+        statement.parameters[f"{decoded}_id"] = f"{decoded}[1]"
         if len(statement.order) == 1:
-            statement.keyset = f"{{t}}.id {sign} :{after_id}"
-            return
-        statement.parameters[after_value] = f"{decoded}[0]"
-        statement.keyset = f"({sql}, {{t}}.id) {sign} (:{after_value}, :{after_id})"
+            return f"{{t}}.id {sign} :{decoded}_id"
+        statement.parameters[f"{decoded}_value"] = f"{decoded}[0]"
+        return f"({sql}, {{t}}.id) {sign} (:{decoded}_value, :{decoded}_id)"
 
     def size(self, *, hangs: bool) -> None:
         """How many rows are read: those of the page, and one more where it is asked whether more follows."""
@@ -838,18 +887,22 @@ class _PageCompiler:
         chosen = {node.name.value for nodes in self.selected.values() for node in nodes}
         statement.total = "totalCount" in chosen
         statement.rows = not statement.total or not chosen <= {"totalCount", "__typename"}
-        more = "hasNextPage" in self.names_in_page_info()
+        more = ("hasPreviousPage" if self.is_from_end else "hasNextPage") in self.names_in_page_info()
         statement.limit = size + more
-        self.cut = f"[:{self.wanted}]" if more or self.argument("first").variable else ""
+        self.cut = f"[:{self.wanted}]" if more or self.size_asked_for().variable else ""
 
     def at_most(self) -> tuple[int, str]:
         """The rows of the page: how many the statement is made for, and the code of how many are asked for."""
-        first = self.argument("first")
-        if first.variable:
-            size = page_bucket(self.compiler.selector.shape["first", first.variable])
-            return size, f"(v.get({first.variable!r}) or {DEFAULT_PAGE})"
-        size = page_size(first.value)
+        name, asked = ("last", self.last) if self.is_from_end else ("first", self.argument("first"))
+        if asked.variable:
+            size = page_bucket(self.compiler.selector.shape[name, asked.variable], name)
+            return size, f"(v.get({asked.variable!r}) or {DEFAULT_PAGE})"
+        size = page_size(asked.value, name)
         return size, str(size)
+
+    def size_asked_for(self) -> Argument:
+        """The argument that says how many rows are asked for."""
+        return self.last if self.is_from_end else self.argument("first")
 
     def names_in_page_info(self) -> set[str]:
         """What is asked of the page itself."""
@@ -879,7 +932,8 @@ class _PageCompiler:
             lines.append(f"    total = rows[0][{statement.total_at}] if rows else 0")
         if statement.total and statement.rows:
             lines.append(f"    if rows and rows[0][{self.id_at}] is None: rows = ()")
-        self.compiler.builders += [*lines, f"    page = rows{self.cut}", f"    return {body}"]
+        turned = "[::-1]" if self.is_from_end else ""
+        self.compiler.builders += [*lines, f"    page = rows{self.cut}{turned}", f"    return {body}"]
         return name
 
     @property
@@ -910,10 +964,12 @@ class _PageCompiler:
     def page_info(self, nodes: list[FieldNode]) -> str:
         """Where the page stands in its list."""
         info = object_type(self.connection.fields["pageInfo"])
+        more = f"len(rows) > {self.wanted}"
+        follows, precedes = not self.before.is_null, not self.after.is_null
         parts = {
             "__typename": lambda: repr(info.name),
-            "hasNextPage": lambda: f"len(rows) > {self.wanted}",
-            "hasPreviousPage": lambda: str(not self.after.is_null),
+            "hasNextPage": lambda: str(follows) if follows or self.is_from_end else more,
+            "hasPreviousPage": lambda: more if self.is_from_end and not precedes else str(precedes),
             "startCursor": lambda: f"({self.cursor('page[0]')} if page else None)",
             "endCursor": lambda: f"({self.cursor('page[-1]')} if page else None)",
         }
@@ -957,6 +1013,19 @@ class _PageCompiler:
 
 def _braces(items: Iterable[tuple[str, str]]) -> str:
     return "{" + ", ".join(f"{key!r}: {code}" for key, code in items) + "}"
+
+
+def once(places: Sequence[int], build: Callable[[Sequence[object]], object]) -> Callable[[Sequence[object]], object]:
+    """What is built of a row, once for all rows that agree at some places."""
+    key_of, built = itemgetter(*places), dict[object, object]()
+
+    def of(row: Sequence[object]) -> object:
+        key = key_of(row)
+        if key not in built:
+            built[key] = build(row)
+        return built[key]
+
+    return of
 
 
 def _keys(statement: Statement) -> str | None:

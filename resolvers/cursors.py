@@ -16,7 +16,7 @@ def cursor(order: int, value: object, row_id: str) -> str:
     return _text(plain + _checksum(plain, order))
 
 
-def position(order: int, text: object, kind: str) -> tuple[object, str]:
+def position(order: int, text: object, kind: str, argument: str = "after") -> tuple[object, str]:
     """The order's value and the id that a cursor holds; INVALID when it is none of this list.
 
     `kind` of the value: `text`, `number`, or `time` for a moment that the driver wants as one.
@@ -24,7 +24,7 @@ def position(order: int, text: object, kind: str) -> tuple[object, str]:
     try:
         return _read(order, str(text), kind)
     except ValueError:
-        raise refused(ErrorCode.INVALID, "'after' is not a cursor of this list.") from None
+        raise refused(ErrorCode.INVALID, f"'{argument}' is not a cursor of this list.") from None
 
 
 def _read(order: int, text: str, kind: str) -> tuple[object, str]:

@@ -292,18 +292,23 @@ def _size_of(name: str) -> Callable[[Mapping[str, object]], object]:
     return lambda values: page_bucket(values.get(name))
 
 
-def page_size(first: object) -> int:
+def _size_from_the_end(name: str) -> Callable[[Mapping[str, object]], object]:
+    """The size as `last` says it; null: the page is not asked for from the end."""
+    return lambda values: None if values.get(name) is None else page_bucket(values.get(name), "last")
+
+
+def page_size(wanted: object, argument: str = "first") -> int:
     """The rows of a page; INVALID outside 1 to 100, 20 when left out."""
-    if first is None:
+    if wanted is None:
         return DEFAULT_PAGE
-    if not isinstance(first, int) or not 1 <= first <= MAX_PAGE:
-        raise refused(ErrorCode.INVALID, f"'first' must be between 1 and {MAX_PAGE}.")
-    return first
+    if not isinstance(wanted, int) or not 1 <= wanted <= MAX_PAGE:
+        raise refused(ErrorCode.INVALID, f"'{argument}' must be between 1 and {MAX_PAGE}.")
+    return wanted
 
 
-def page_bucket(first: object) -> int:
+def page_bucket(wanted: object, argument: str = "first") -> int:
     """The page size that a plan is made for: the next of `PAGE_SIZES`."""
-    size = page_size(first)
+    size = page_size(wanted, argument)
     return next(bucket for bucket in PAGE_SIZES if bucket >= size)
 
 
@@ -311,7 +316,7 @@ def _length_of(name: str) -> Callable[[Mapping[str, object]], object]:
     return lambda values: page_bucket(min(max(len(cast("Sequence[object]", values.get(name) or ())), 1), MAX_PAGE))
 
 
-_SHAPERS: Final = {"first": _size_of, "ids": _length_of, "orderBy": _plain}
+_SHAPERS: Final = {"first": _size_of, "last": _size_from_the_end, "ids": _length_of, "orderBy": _plain}
 
 # ── variables, read without graphql-core where their types are plain ──
 

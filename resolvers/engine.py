@@ -289,7 +289,17 @@ def listed(readers: Iterable[Reader]) -> str:
     """Seats with what they ask about, as `statements.LISTED` takes them."""
     return orjson.dumps(
         [
-            (place, subject, after, seat.partner_id, seat.client_id, seat.user_id, seat.id)
+            {
+                "id": place,
+                "subject": subject,
+                "since": after,
+                "partner": seat.partner_id,
+                "client": seat.client_id,
+                "person": seat.user_id,
+                "broker": seat.broker,
+                "for_company": seat.for_company,
+                "seat": seat.id,
+            }
             for place, (seat, subject, after) in enumerate(readers)
         ]
     ).decode()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 from domain import grants as law
 from domain import moves, policy, shares
 from domain import partnerships as ending
-from models.enums import AccessStatus, GrantAction
+from models.enums import AccessStatus, GrantAction, Side
 from resolvers import partnerships, proposals
 from resolvers.sources import Derived, Expression, Many, Source
 
@@ -54,11 +54,17 @@ REQUESTS_CANCELLED: Final = (
     f"case when {law.IS_LAST} then ({_of_partnership(partnerships.PENDING_PROPOSALS)})"
     f" else (select count(*) from proposal q_ where q_.grant_id = {{t}}.id and {_IS_PENDING}) end"
 )
+PROJECTS_LOST: Final[Mapping[Side, str]] = {
+    side: "(select count(*) from project v_ where v_.account_id = {t}.account_id and {t}.status <> 'DISCONNECTED'"
+    f" and {seen.replace('{t}', 'v_')})"
+    for side, seen in policy.VISIBLE["Project"].items()
+}
 CREDITS_LOST: Final = "case when {t}.status = 'DISCONNECTED' then 0 else 1 end"
 
 # `EndPreview`, of an access instead of a partnership.
 DISCONNECT_PREVIEW: Final[Mapping[str, Source]] = {
     "accounts": Many(ACCOUNT_LOST),
+    "projects": Expression(PROJECTS_LOST),
     "contacts_released": Expression(CONTACTS_RELEASED),
     "pending_requests": Expression(REQUESTS_CANCELLED),
     "ends_partnership": Expression(law.IS_LAST),

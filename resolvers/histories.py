@@ -29,8 +29,14 @@ STREAMS: Final[Mapping[str, Mapping[Side, str]]] = {
         Side.PARTNER: NO_ROW,
         Side.CLIENT: f"({VISIBLE['Account'][Side.CLIENT]} and {accounts.MAY_VIEW_HISTORY})",
     },
-    "partner": {**VISIBLE["Partner"], Side.CLIENT: NO_ROW},
+    # As its `history`: a partner sees the client partners of its projects, too, and of a client partner its people do.
+    "partner": {
+        **VISIBLE["Partner"],
+        Side.PARTNER: "({t}.id = :partner and ({t}.kind = 'PARTNER' or {t}.admin_id = :user))",
+        Side.CLIENT: NO_ROW,
+    },
     "client": {**VISIBLE["Client"], Side.PARTNER: NO_ROW},
+    "project": VISIBLE["Project"],
 }
 
 _SEALED: Final = ", ".join(f"e.{column}" for column in changes.SEALED.values())
@@ -102,10 +108,7 @@ async def _fetched(reads: PostgresReads | SqliteReads, statement: str, stream: s
         "stream": stream,
         "token": seat.token_hash,
         "seat_version": seat.version,
-        "partner": seat.partner_id,
-        "client": seat.client_id,
-        "user": seat.user_id,
-        "seat": seat.id,
+        **seat.bound,
         "now": clock.now(),
         **more,
     }

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from domain import moves, policy
-from models.enums import PartnershipAction, PartnershipStatus, Side
+from models.enums import PartnershipAction, PartnershipKind, PartnershipStatus, Side
 from resolvers.sources import Order
 
 if TYPE_CHECKING:
@@ -61,6 +61,21 @@ ASSIGNED_CONTACTS = (
 CONNECTED_ACCOUNTS = (
     "select count(*) from access_grant g_ where g_.partnership_id = {t}.id and g_.status <> 'DISCONNECTED'"
 )
+
+
+def _projects(status: str) -> dict[Side, str]:
+    """Count the projects of connected accounts, and those that a client partner is on, as far as the viewer sees."""
+    return {
+        side: "((select count(*) from access_grant g_ join project v_ on v_.account_id = g_.account_id"
+        f" where g_.partnership_id = {{t}}.id and g_.status <> 'DISCONNECTED' and {status} and {seen})"
+        " + (select count(*) from project_partner k_ join project v_ on v_.id = k_.project_id"
+        f" where k_.partnership_id = {{t}}.id and k_.removed_at is null and {status} and {seen}))"
+        for side, seen in ((side, seen.replace("{t}", "v_")) for side, seen in policy.VISIBLE["Project"].items())
+    }
+
+
+ACTIVE_PROJECTS = _projects("v_.status = 'ACTIVE'")
+PROJECTS_LOST = _projects("true")
 SEARCH = {
     Side.PARTNER: "{t}.client_key like :value escape '\\'",
     Side.CLIENT: "{t}.partner_key like :value escape '\\'",
@@ -91,6 +106,15 @@ OFFERABLE = (
     "{end})"
 )
 
+# ── its history ──
+
+# What is left of an event's predicate in the stream of a partnership that the seat sees, one of whose sides it is.
+TOLD = {
+    Side.PARTNER: "{t}.visible_to in ('BOTH', 'PARTNER', 'PARTNER_ALONE')",
+    Side.CLIENT: "{t}.visible_to in ('BOTH', 'CLIENT', 'CLIENT_ALONE')",
+    Side.VENDOR: policy.VISIBLE["Event"][Side.VENDOR],
+}
+
 # ── modifications ──
 
 DRAFT = "{t}.partnership_id = {p} and {t}.kind = 'MODIFICATION' and {t}.status = 'DRAFT'"
@@ -100,15 +124,15 @@ NEWEST_FIRST = Order("{t}.id", descending=True)
 
 # ── what the seat may do ──
 
-VIEWER_CAN_INPUTS = (f"({policy.PARTNERSHIP_STATUS})", "hidden_by_partner", "hidden_by_client")
+VIEWER_CAN_INPUTS = ("kind", f"({policy.PARTNERSHIP_STATUS})", "hidden_by_partner", "hidden_by_client")
 
 
 def viewer_can(
-    seat: "Caller", status: str, hidden_by_partner: object, hidden_by_client: object
+    seat: "Caller", kind: str, status: str, hidden_by_partner: object, hidden_by_client: object
 ) -> list[PartnershipAction]:
     """What the seat may do with a partnership that it sees, by the table that the verbs use."""
     is_hidden = hidden_by_client if seat.client else hidden_by_partner
-    actions = moves.partnership_actions(PartnershipStatus(status), roles=seat.roles)
+    actions = moves.partnership_actions(PartnershipKind(kind), PartnershipStatus(status), roles=seat.roles)
     return [action for action in actions if action is not PartnershipAction.HIDE or not is_hidden]
 
 

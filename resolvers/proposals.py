@@ -22,14 +22,16 @@ I_OWN_ITS_ACCOUNT = (
     "exists (select 1 from staff_member o_ where o_.account_id = {t}.account_id and o_.user_id = :user"
     " and o_.role = 'ACCOUNT_OWNER' and o_.removed_at is null)"
 )
+# What is asked of one person, whichever seat they have, and of nobody else.
+ASKED_OF_ME = "({t}.approver_id = :user)"
 WAITING = {
-    Side.VENDOR: "false",
-    Side.PARTNER: "({t}.to_partner_id = :partner and " + policy.PROPOSAL_IS_PENDING + ")",
+    Side.VENDOR: f"({ASKED_OF_ME} and {policy.PROPOSAL_IS_PENDING})",
+    Side.PARTNER: f"(({{t}}.to_partner_id = :partner or {ASKED_OF_ME}) and {policy.PROPOSAL_IS_PENDING})",
     Side.CLIENT: (
-        "({t}.to_client_id = :client and "
-        + policy.PROPOSAL_IS_PENDING
-        + f" and ({{t}}.kind <> 'PARTNERSHIP_OFFER' or {_I_OWN_AN_ACCOUNT})"
-        + f" and ({{t}}.kind <> 'ACCESS_REQUEST' or {I_OWN_ITS_ACCOUNT}))"
+        "(({t}.to_client_id = :client"
+        f" and ({{t}}.kind <> 'PARTNERSHIP_OFFER' or {_I_OWN_AN_ACCOUNT})"
+        f" and ({{t}}.kind <> 'ACCESS_REQUEST' or {I_OWN_ITS_ACCOUNT})"
+        f" or {ASKED_OF_ME}) and {policy.PROPOSAL_IS_PENDING})"
     ),
 }
 
@@ -40,9 +42,11 @@ VIEWER_CAN_INPUTS = (
     f"({policy.PROPOSAL_STATUS})",
     "from_partner_id",
     "from_client_id",
+    "partner_id",
     "to_partner_id",
     "to_client_id",
     MAY_ANSWER,
+    ASKED_OF_ME,
 )
 
 
@@ -52,16 +56,18 @@ def viewer_can(  # noqa: PLR0913, PLR0917  the row's columns, in the order of VI
     status: str,
     from_partner: str | None,
     from_client: str | None,
+    into: str | None,
     to_partner: str | None,
     to_client: str | None,
     may_answer: object,
+    asked_of_me: object,
 ) -> list[ProposalAction]:
     """What the seat may do with a proposal that it sees, by the table that the verbs use."""
     company = seat.partner or seat.client
     return moves.proposal_actions(
         ProposalKind(kind),
         ProposalStatus(status),
-        is_own_side=moves.is_own_side(company, from_partner, from_client),
-        is_other_side=bool(may_answer) and moves.is_other_side(company, to_partner, to_client),
+        is_own_side=moves.is_own_side(company, from_partner, from_client, into=into, roles=seat.roles),
+        is_other_side=bool(asked_of_me) or (bool(may_answer) and moves.is_other_side(company, to_partner, to_client)),
         roles=seat.roles,
     )

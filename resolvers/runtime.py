@@ -121,6 +121,12 @@ def ids(values: Iterable[object]) -> str:
     return orjson.dumps(list(values)).decode()
 
 
+def from_one_end(first: object) -> None:
+    """Refuse a page that is asked for from both ends of its list."""
+    if first is not None:
+        raise refused(ErrorCode.INVALID, "A page is asked for by 'first' or by 'last', not by both.")
+
+
 def at_most(limit: int, values: Sequence[object]) -> None:
     """Refuse a list that is too long."""
     if len(values) > limit:
@@ -173,6 +179,7 @@ NAMES: Final[Mapping[str, object]] = {
     "by_prefix": by_prefix,
     "cursor": cursor,
     "from_ast": from_ast,
+    "from_one_end": from_one_end,
     "grouped": grouped,
     "ids": ids,
     "keys": keys,

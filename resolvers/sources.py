@@ -65,10 +65,22 @@ class Column:
 
 
 @dataclass(frozen=True)
+class Beside:
+    """One row `{b}` at most beside each of a type's, found once whatever is selected of it.
+
+    `of`: a table, or a query in parentheses. `on`: which row of it.
+    """
+
+    of: Sql
+    on: str
+
+
+@dataclass(frozen=True)
 class Expression:
-    """An SQL expression over the row."""
+    """An SQL expression over the row, and over what is beside it."""
 
     sql: Sql
+    beside: Beside | None = None
 
 
 @dataclass(frozen=True)

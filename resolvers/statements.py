@@ -18,17 +18,26 @@ SESSION = (
 # No template has an alias `u`.
 LISTED: Final = {
     Dialect.POSTGRES: (
-        "(select (v_ ->> 0)::int as id, v_ ->> 1 as subject, (v_ ->> 2)::bigint as since, v_ ->> 3 as partner,"
-        " v_ ->> 4 as client, v_ ->> 5 as person, v_ ->> 6 as seat from json_array_elements(:listed::json) l_(v_)) u"
+        "json_to_recordset(:listed::json)"
+        " u(id int, subject text, since bigint, partner text, client text, person text, broker text,"
+        " for_company boolean, seat text)"
     ),
     Dialect.SQLITE: (
-        "(select key as place, json_extract(value, '$[0]') as id, json_extract(value, '$[1]') as subject,"
-        " json_extract(value, '$[2]') as since, json_extract(value, '$[3]') as partner,"
-        " json_extract(value, '$[4]') as client, json_extract(value, '$[5]') as person,"
-        " json_extract(value, '$[6]') as seat from json_each(:listed)) u"
+        "(select key as place, json_extract(value, '$.id') as id, json_extract(value, '$.subject') as subject,"
+        " json_extract(value, '$.since') as since, json_extract(value, '$.partner') as partner,"
+        " json_extract(value, '$.client') as client, json_extract(value, '$.person') as person,"
+        " json_extract(value, '$.broker') as broker, json_extract(value, '$.for_company') as for_company,"
+        " json_extract(value, '$.seat') as seat from json_each(:listed)) u"
     ),
 }
-_OF_LISTED: Final = {"partner": "u.partner", "client": "u.client", "user": "u.person", "seat": "u.seat"}
+_OF_LISTED: Final = {
+    "partner": "u.partner",
+    "client": "u.client",
+    "user": "u.person",
+    "broker": "u.broker",
+    "for_company": "u.for_company",
+    "seat": "u.seat",
+}
 
 
 def of_listed(statement: str) -> tuple[str, set[str]]:
@@ -44,10 +53,9 @@ def over(template: str, dialect: Dialect, **aliases: str) -> str:
 
 # A column that is the id of the row above; a set, as `{among}` puts it, in which there is no other one.
 _IS_ABOVE: Final = re.compile(r"\{t\}\.(\w+) = \{p\}(?: and |$)")
-_SET: Final = re.compile(
-    r"([\w{}.]+) \{among\}select ([\w.]+) from ((?:(?!\{among\}|\{end\}| where ).)*)"
-    r" where ((?:(?!\{among\}|\{end\}).)*)\{end\}"
-)
+_SET: Final = re.compile(r"([\w{}.]+) \{among\}((?:(?!\{among\}|\{end\}).)*)\{end\}")
+# Of what a set is made up.
+_MEMBER: Final = re.compile(r"select ([\w.]+) from (.*?) where (.*)")
 
 
 def probed(template: str) -> str:
@@ -55,9 +63,28 @@ def probed(template: str) -> str:
 
     Where rows are many, or found by the set, reading it once is less.
     """
-    while (found := _SET.sub(r"exists (select 1 from \3 where \2 = \1 and (\4))", template)) != template:
+    while (found := _SET.sub(_probe, template)) != template:
         template = found
     return template
+
+
+def _probe(found: re.Match[str]) -> str:
+    """Whether a value has a place in one of those that make up a set."""
+    value, members = found.groups()
+    probes = [
+        _MEMBER.sub(rf"exists (select 1 from \2 where \1 = {value} and (\3))", each)
+        for each in members.split(" union all ")
+    ]
+    return probes[0] if len(probes) == 1 else f"({' or '.join(probes)})"
+
+
+@dataclass(frozen=True)
+class Join:
+    """One row `{j}` beside each of a list's, for which a condition holds; `is_loose`: it may be absent."""
+
+    table: str
+    condition: str
+    is_loose: bool
 
 
 @dataclass
@@ -68,8 +95,7 @@ class Statement:
     those ids; null for what starts an answer. `is_listed`: it hangs below seats instead (LISTED). `hangs_on`: the id
     of the row above in SQL, where the list is one value of that row and no statement of its own; `lists`: those lists,
     by the name that stands for them among the columns. `is_above`: others hang below its rows. `is_single`: it has one
-    row at most. `parameters`: the code of each parameter's value. `joins`: template, in which `{j}` is the joined row,
-    to its alias.
+    row at most. `parameters`: the code of each parameter's value. `joins`: the alias of each joined row.
     """
 
     number: int
@@ -91,7 +117,7 @@ class Statement:
     proves_session: bool = False
     parameters: dict[str, str] = field(default_factory=dict)
     columns: list[str] = field(default_factory=list)
-    joins: dict[str, str] = field(default_factory=dict)
+    joins: dict[Join, str] = field(default_factory=dict)
     lists: "dict[str, Statement]" = field(default_factory=dict)
 
     @property
@@ -131,8 +157,8 @@ class Statement:
 
     @property
     def has_few(self) -> bool:
-        """Whether its rows are few."""
-        return self.is_single or self.hangs_on is not None
+        """Whether its rows are few, or each is another seat's: no set is the same for two of them."""
+        return self.is_single or self.is_listed or self.hangs_on is not None
 
     @property
     def hangs(self) -> bool:
@@ -194,7 +220,14 @@ class Statement:
     @property
     def joined(self) -> str:
         """The to-one relations."""
-        return "".join(" " + template.replace("{j}", alias) for template, alias in self.joins.items())
+        return "".join(" " + self._join(join).replace("{j}", alias) for join, alias in self.joins.items())
+
+    def _join(self, join: Join) -> str:
+        kind = "left join" if join.is_loose else "join"
+        if self.is_listed and self.dialect is Dialect.POSTGRES:
+            # By itself for each row, or kept from the row before: else a small table is read whole for every seat.
+            return f"{kind} lateral (select * from {join.table} {{j}} where {join.condition} offset 0) {{j}} on true"
+        return f"{kind} {join.table} {{j}} on {join.condition}"
 
     @property
     def proof(self) -> str:
@@ -261,7 +294,21 @@ def _postgres_start(page: Statement) -> str:
     )
 
 
+def _postgres_listed(page: Statement) -> str:
+    """The rows of all seats first, and then what is joined to them, which many of them have in common."""
+    rows = (
+        f"select * from {page.table.name} {page.alias} where {page.where(page.alias, 'u.id')}"
+        f"{page.order_by(page.alias)} limit {page.limit}"
+    )
+    return (
+        f"select {page.key}{page.selected} from {page.ids} cross join lateral ({rows}) {page.alias}"
+        f"{page.joined}{page.order_by(page.alias)}"
+    )
+
+
 def _postgres_nested(page: Statement) -> str:
+    if page.is_listed:
+        return _postgres_listed(page)
     rows = (
         f"select {page.hoisted} from {page.table.name} {page.alias}{page.joined}"
         f" where {page.where(page.alias, 'u.id')}{page.order_by(page.alias)} limit {page.limit}"

@@ -17,7 +17,7 @@ import contextlib
 import sqlite3
 from collections.abc import Callable, Collection, Coroutine, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple, Protocol, cast
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, cast
 
 import asyncpg
 import orjson
@@ -33,8 +33,10 @@ from outbox import relay
 from resolvers.compiler import FEED_ROWS, MAX_ROWS, Plan
 from resolvers.documents import refused
 from resolvers.engine import Engine, Reader, Subscription, listed
-from resolvers.sources import Feed, Table
 from resolvers.statements import LISTED, of_listed
+
+if TYPE_CHECKING:
+    from resolvers.sources import Table
 
 # How often the rights of all are looked at, and the log, whether or not anybody said that there is something new.
 EVERY: Final = 0.5
@@ -53,21 +55,19 @@ ENDED: Final = {
 
 _HEAD: Final = "select coalesce(max(pos), 0) from event"
 _NEWS: Final = (
-    "select distinct t_.{key} from event e_ join {table} t_ on t_.{event} = e_.id"
+    "select distinct '{key}', t_.{key} from event e_ join {table} t_ on t_.{event} = e_.id"
     " where e_.pos > :after and e_.pos <= :head and t_.{key} is not null"
 )
 # What is listed comes as one JSON text: of the many that are looked at only those come back that have lost their right.
 _SESSIONS: Final = {
-    Dialect.POSTGRES: (
-        "(select v_ ->> 0 as session, (v_ ->> 1)::int as version from json_array_elements(:listed::json) l_(v_))"
-    ),
+    Dialect.POSTGRES: "json_to_recordset(:listed::json) w_(session text, version int)",
     Dialect.SQLITE: (
-        "(select json_extract(value, '$[0]') as session, json_extract(value, '$[1]') as version"
-        " from json_each(:listed))"
+        "(select json_extract(value, '$.session') as session, json_extract(value, '$.version') as version"
+        " from json_each(:listed)) w_"
     ),
 }
 _ENDED: Final = (
-    "select w_.session from {listed} w_ where not exists (select 1 from session s_ join seat e_ on e_.id = s_.seat_id"
+    "select w_.session from {listed} where not exists (select 1 from session s_ join seat e_ on e_.id = s_.seat_id"
     " where s_.id = w_.session and s_.ended_at is null and s_.expires_at > :now and e_.ended_at is null"
     " and e_.version = w_.version)"
 )
@@ -156,13 +156,19 @@ class Streams:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._dialect = engine.reads.dialect
-        self._feeds = engine.feeds()
+        self._news_of_feeds = " union all ".join(
+            _NEWS.format(key=feed.key, table=of.name, event=feed.event) for feed, of in engine.feeds()
+        )
         self._listeners: dict[Listener, dict[Watch, None]] = {}
+        # Of all listeners, as `_SESSIONS` takes them; null where one has come, gone or been reseated since.
+        self._sessions: str | None = None
         self._groups: dict[_Key, _Group] = {}
         self._about: dict[tuple[str, str], dict[_Group, None]] = {}
+        self._to_subjects: dict[Watch, None] = {}
         self._position = 0
         self._news = asyncio.Event()
         self._failing: set[Watch] = set()
+        self._obstacle: type[Exception] | None = None
         self._replays = asyncio.Semaphore(REPLAYS)
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -192,14 +198,27 @@ class Streams:
                 await self._follow()
                 if is_due:
                     await self._hold_all_to_their_rights()
-            except _AWAY as fault:
-                log.warning("cannot follow the log", error=type(fault).__name__)
-            except Exception:
-                log.exception("cannot follow the log")
+                    self._is_unhindered()
+            except Exception as fault:  # noqa: BLE001  whatever it was, the loop goes on and the log says it
+                self._is_hindered(fault)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout_at(next_look):
                     await self._news.wait()
             self._news.clear()
+
+    def _is_hindered(self, fault: Exception) -> None:
+        """Say what keeps us from the log, once for as long as it does; an absent database has many words for it."""
+        before, self._obstacle = self._obstacle, type(fault)
+        if isinstance(fault, _AWAY):
+            if before is None or not issubclass(before, _AWAY):
+                log.warning("cannot follow the log", error=type(fault).__name__)
+        elif before is not type(fault):
+            log.error("cannot follow the log", exc_info=fault)
+
+    def _is_unhindered(self) -> None:
+        if self._obstacle is not None:
+            self._obstacle = None
+            log.info("follows the log again")
 
     def _begin(self, work: Coroutine[object, object, None]) -> "asyncio.Task[None]":
         task = asyncio.create_task(work)
@@ -212,11 +231,13 @@ class Streams:
     def attend(self, listener: Listener) -> None:
         """Hold a listener to its session from now on, whether it subscribes to anything or not."""
         self._listeners[listener] = {}
+        self._sessions = None
 
     def forget(self, listener: Listener) -> None:
         """Let a listener go, and all its operations."""
         for watch in list(self._listeners.pop(listener, ())):
             self.leave(watch)
+        self._sessions = None
 
     async def subscribe(self, listener: Listener, name: str, asked: Subscription) -> Watch:
         """Begin an operation. Raises what refuses it: ACCESS_ENDED where the seat does not see the subject, RESYNC."""
@@ -253,6 +274,8 @@ class Streams:
             self._groups[key] = group
             self._about.setdefault((watch.asked.feed.key, key.subject), {})[group] = None
         watch.group = group
+        if watch.asked.feed.about is not None:
+            self._to_subjects[watch] = None
         group.members += 1
         self._go_on(watch)
 
@@ -264,6 +287,7 @@ class Streams:
         if group is None:
             return
         group.live.pop(watch, None)
+        self._to_subjects.pop(watch, None)
         group.members -= 1
         if group.members == 0:
             del self._groups[group.key]
@@ -301,12 +325,11 @@ class Streams:
             self._position = head
             return
         if head > self._position:
-            news = {feed.key: await self._subjects(feed, of, head) for feed, of in self._feeds}
+            news = await self._rows(self._news_of_feeds, {"after": self._position, "head": head})
             self._position = head
-            for key, subjects in news.items():
-                for subject in subjects:
-                    for group in self._about.get((key, subject), ()):
-                        group.wanted = head
+            for key, subject in news:
+                for group in self._about.get((key, subject), ()):  # type: ignore[arg-type]  # two texts
+                    group.wanted = head
         self._read_on()
 
     def _read_on(self) -> None:
@@ -315,17 +338,11 @@ class Streams:
         for group in self._groups.values():
             if group.wanted > group.position and group.reading is None:
                 behind.setdefault(group.key.alike, []).append(group)
-        for alike, groups in behind.items():
-            for some in _parts(groups, max(MAX_ROWS // alike.plan.rows, 1)):
+        for groups in behind.values():
+            for some in _parts(groups):
                 reading = self._begin(self._read(some))
                 for group in some:
                     group.reading = reading
-
-    async def _subjects(self, feed: Feed, of: Table, head: int) -> list[str]:
-        """What something new is about."""
-        statement = _NEWS.format(key=feed.key, table=of.name, event=feed.event)
-        rows = await self._rows(statement, {"after": self._position, "head": head})
-        return [subject for (subject,) in rows]  # type: ignore[misc]  # an id
 
     def _resync(self, head: int) -> None:
         """The log is shorter than it was: somebody has restored an older one."""
@@ -347,14 +364,15 @@ class Streams:
             if len(groups) == 1 or (isinstance(fault, _AWAY) and not _takes_too_long(fault)):
                 self._failed([watch for group in groups for watch in group.live], fault)
             else:
-                for group in groups:
-                    await self._read([group])
+                middle = len(groups) // 2
+                await self._read(groups[:middle])
+                await self._read(groups[middle:])
         finally:
             for group in groups:
                 group.reading = None
 
     async def _read_together(self, groups: Sequence[_Group]) -> None:
-        while behind := [group for group in groups if group.position < group.wanted]:
+        while behind := next(_parts([group for group in groups if group.position < group.wanted]), None):
             targets = [group.wanted for group in behind]
             found = await self._payloads([(group, group.position) for group in behind if group.live])
             held = {watch for group in found for watch in group.live}
@@ -428,22 +446,24 @@ class Streams:
     async def _hold_all_to_their_rights(self) -> None:
         """See whose session or access has ended; those that wait because the database was away go on."""
         listeners = list(self._listeners)
-        await self._hold_to_sessions(listeners)
-        await self._hold_to_subjects([w for each in listeners for w in self._listeners.get(each, ())])
+        if self._sessions is None:
+            self._sessions = _sessions(listeners)
+        await self._hold_to_sessions(listeners, self._sessions)
+        await self._hold_to_subjects(list(self._to_subjects))
         while self._failing:
             self._go_on(self._failing.pop())
 
     async def _hold_to_rights(self, watches: Collection[Watch]) -> None:
         """End those of some operations that have lost their right."""
-        await self._hold_to_sessions(dict.fromkeys(watch.listener for watch in watches))
+        listeners = dict.fromkeys(watch.listener for watch in watches)
+        await self._hold_to_sessions(listeners, _sessions(listeners))
         await self._hold_to_subjects([watch for watch in watches if watch.group is not None])
 
-    async def _hold_to_sessions(self, listeners: Collection[Listener]) -> None:
+    async def _hold_to_sessions(self, listeners: Collection[Listener], sessions: str) -> None:
         if not listeners:
             return
-        sessions = list({(seat.session_id, seat.version) for seat in [listener.seat for listener in listeners]})
         statement = _ENDED.replace("{listed}", _SESSIONS[self._dialect])
-        ended = {row[0] for row in await self._listed(statement, orjson.dumps(sessions).decode())}
+        ended = {row[0] for row in await self._listed(statement, sessions)}
         if not ended:
             return
         for listener in listeners:
@@ -463,6 +483,7 @@ class Streams:
             listener.session_ended()
             return
         listener.reseat(seat)
+        self._sessions = None
         for watch in watches:
             self._displace(watch)
             try:
@@ -516,6 +537,8 @@ _BOUND: Final[Mapping[str, Callable[[Seat], object]]] = {
     "partner": lambda seat: seat.partner_id,
     "client": lambda seat: seat.client_id,
     "user": lambda seat: seat.user_id,
+    "broker": lambda seat: seat.broker,
+    "for_company": lambda seat: seat.for_company,
     "seat": lambda seat: seat.id,
     "session": lambda seat: seat.session_id,
     "token": lambda seat: seat.token_hash,
@@ -535,8 +558,26 @@ def _key(plan: Plan, asked: Subscription, seat: Seat) -> _Key:
     return _Key(alike, asked.subject, tuple(_BOUND[name](seat) for name in sorted(plan.binds)))
 
 
-def _parts(groups: list[_Group], most: int) -> Iterator[list[_Group]]:
-    return (groups[n : n + most] for n in range(0, len(groups), most))
+def _sessions(listeners: Iterable[Listener]) -> str:
+    """The sessions of some listeners, and the versions of their seats, as `_SESSIONS` takes them."""
+    held = {(seat.session_id, seat.version) for seat in [listener.seat for listener in listeners]}
+    return orjson.dumps([{"session": session, "version": version} for session, version in held]).decode()
+
+
+def _parts(groups: Sequence[_Group]) -> Iterator[list[_Group]]:
+    """Groups that are alike, as many at once as can bring MAX_ROWS: of each a row, with what it selects, an event."""
+    part: list[_Group] = []
+    rows = 0
+    rows_of_one = groups[0].key.alike.plan.rows // FEED_ROWS if groups else 0
+    for group in groups:
+        most = min(group.wanted - group.position, FEED_ROWS) * rows_of_one
+        if part and rows + most > MAX_ROWS:
+            yield part
+            part, rows = [], 0
+        part.append(group)
+        rows += most
+    if part:
+        yield part
 
 
 def _sent(watch: Watch, payloads: Payloads) -> bool:

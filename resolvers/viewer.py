@@ -12,13 +12,18 @@ SEAT_NAME = (
     "coalesce((select n_.name from partner n_ where n_.id = {t}.partner_id),"
     " (select n_.name from client n_ where n_.id = {t}.client_id), :vendor)"
 )
+# As a value: an `exists` beside an `or` would be answered by reading every project there is.
+_SEES_ITS_PROJECT = f"(select {policy.seen_by('{t}', 'Project', 'v_')} from project v_ where v_.id = w_.project_id)"
 WAITING = (
     "select count(*) from proposal w_ where (w_.to_partner_id = {t}.partner_id or w_.to_client_id = {t}.client_id"
     " and (w_.kind <> 'PARTNERSHIP_OFFER' or exists (select 1 from staff_member o_ join account a_"
     " on a_.id = o_.account_id where o_.user_id = {t}.user_id and o_.role = 'ACCOUNT_OWNER' and o_.removed_at is null"
     " and a_.client_id = {t}.client_id)) and (w_.kind <> 'ACCESS_REQUEST' or exists (select 1 from staff_member o_"
     " where o_.account_id = w_.account_id and o_.user_id = {t}.user_id and o_.role = 'ACCOUNT_OWNER'"
-    " and o_.removed_at is null))) and " + policy.PROPOSAL_IS_PENDING.replace("{t}", "w_")
+    " and o_.removed_at is null)) or w_.approver_id = {t}.user_id and "
+    + _SEES_ITS_PROJECT
+    + ") and "
+    + policy.PROPOSAL_IS_PENDING.replace("{t}", "w_")
 )
 _MODIFICATIONS = "select count(*) from proposal w_ where w_.kind = 'MODIFICATION' and " + (
     policy.PROPOSAL_IS_PENDING.replace("{t}", "w_")
@@ -41,12 +46,14 @@ ACCESS_REQUESTS = {
 }
 
 
-# A partner has one connection to each account that it sees, which was opened last, or at least made, at some moment.
-# The accounts' own staff read theirs by what happens in them, the vendor by their age.
+# A partner has one connection to each account that it sees, which was opened last, or at least made, at some moment; a
+# client partner's people were put on a first project of it. The accounts' own staff read theirs by what happens in
+# them, the vendor by their age.
 OPENED_LAST = {
     Side.PARTNER: (
-        "(select g_.used_at from access_grant g_ where g_.account_id = {t}.id and g_.partner_id = :partner"
-        " and g_.status <> 'DISCONNECTED')"
+        "coalesce((select g_.used_at from access_grant g_ where g_.account_id = {t}.id and g_.partner_id = :partner"
+        " and g_.status <> 'DISCONNECTED'), (select min(w_.added_at) from project_member w_"
+        " where w_.account_id = {t}.id and w_.user_id = :user and w_.partner_id = :partner and w_.removed_at is null))"
     ),
     Side.CLIENT: "coalesce({t}.last_job_at, {t}.created_at)",
     Side.VENDOR: "{t}.id",

@@ -14,7 +14,8 @@ from models.account import Account as AccountRow
 from models.account import StaffMember as StaffMemberRow
 from models.enums import Relation, Role
 from resolvers import accounts, grants
-from resolvers.sources import DEFAULT, Order
+from resolvers.projects import BELOW_ACCOUNT, COUNTS_OF_ACCOUNT
+from resolvers.sources import DEFAULT, Filter, Order
 from schema import names
 from schema.errors import UserError
 from schema.fields import (
@@ -66,6 +67,18 @@ class Account(Node):
     owner: User | None = one("owner_id", to=[Role.ADMIN, Role.CLIENT])
     subscription: AccountSubscription | None = embedded(
         "plan", to=[Role.ADMIN, Role.CLIENT], doc="Null where no plan was chosen yet."
+    )
+    projects: names.ProjectConnection = page(
+        "{t}.account_id = {p}",
+        filters={
+            "search": SEARCH_NAME,
+            "status": (list[enums.ProjectStatus] | None, Filter("{t}.status {within}:value{end_within}")),
+        },
+        orders=BY_NAME,
+        below=BELOW_ACCOUNT,
+    )
+    counts: names.ActionCounts = embedded(
+        instead=COUNTS_OF_ACCOUNT, doc="What waits for the viewer in it, in all of its projects."
     )
     staff: names.StaffMemberConnection = page("{t}.account_id = {p}")
     partner_access: names.AccessGrantConnection = page(

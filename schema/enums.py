@@ -25,6 +25,9 @@ _show(
         "PARTNER_ADMIN": "The one partner admin of a partner company.",
         "CLIENT": "Any staff member of a client's account; sees that account's and client's rows.",
         "ACCOUNT_OWNER": "Owner of at least one account; on verbs, of the account concerned.",
+        "CLIENT_PARTNER": "Any member of a client-partner company: the projects that they are on, and none of a "
+        "partner's business verbs.",
+        "CLIENT_PARTNER_ADMIN": "The one admin of a client-partner company.",
     },
 )
 _show(
@@ -41,7 +44,10 @@ _show(enums.Side, "The three sides of the portal.")
 _show(
     enums.PartnerKind,
     "What a partner company does.",
-    {"PARTNER": "Sells, sets up and supports on the client's behalf."},
+    {
+        "PARTNER": "Sells, sets up and supports on the client's behalf.",
+        "CLIENT_PARTNER": "An intermediary (broker, agent) who works inside the customers' projects.",
+    },
 )
 _show(enums.PartnerMemberRole, "A member's place in a partner company: exactly one is its admin.")
 _show(
@@ -70,7 +76,39 @@ _show(
     },
 )
 _show(enums.ContactPurpose, "What a contact's details may be used for.")
-_show(enums.PartnershipKind, "How a partnership began.", {"DIRECT": "Offered by the partner, accepted by the client."})
+_show(
+    enums.PartnershipKind,
+    "How a partnership began.",
+    {
+        "DIRECT": "Offered by the partner, accepted by the client.",
+        "INTERMEDIARY": "A client-partner company brought into the client's projects by the vendor or the client "
+        "itself.",
+    },
+)
+_show(enums.ProjectStatus, "The life of a project.")
+_show(
+    enums.ProjectAction,
+    "What the viewer may do in a project.",
+    {
+        "INVITE": "Bring a client partner's person in, by e-mail address.",
+        "SHARE": "The same, for the client's own people.",
+        "EDIT": "Change name, status and dates.",
+        "MANAGE_MEMBERS": "Take people off it.",
+        "POST": "Write, add action items, ask for approvals.",
+        "UPLOAD": "Add files.",
+        "RATE": "A rating is asked of the viewer.",
+    },
+)
+_show(enums.ActionItemStatus, "Where an action item stands.")
+_show(
+    enums.FileStatus,
+    "What became of an upload.",
+    {
+        "UPLOADING": "Its bytes are awaited.",
+        "READY": "Downloadable: size and content are what was announced.",
+        "REFUSED": "Its bytes were not what was announced, and are gone.",
+    },
+)
 _show(enums.PartnershipStatus, "The life of a partnership. EXPIRED from the moment the offer's `expiresAt` has passed.")
 _show(
     enums.PartnershipLabel,

@@ -46,6 +46,7 @@ class Event(Node):
     changes: list[Change] = documents("changes")
     partnership: names.Partnership | None = one("partnership_id")
     account: names.Account | None = one("account_id")
+    project: names.Project | None = one("project_id")
     digest: str = column(
         doc="Chains this event to the one before it in its stream: SHA-256(previous digest ‖ stream ‖ NUL ‖ version ‖ "
         "NUL ‖ commitment)."

@@ -22,6 +22,7 @@ Annotation = Any  # type: ignore[explicit-any]
 Arguments = Mapping[str, Annotation]
 
 PAGING: Arguments = {"first": int | None, "after": str | None}
+PAGING_FROM_THE_END: Arguments = {"last": int | None, "before": str | None}
 
 
 def _field(  # noqa: PLR0913, PLR0917  what a field is declared with
@@ -56,10 +57,14 @@ def column(
 
 
 def expression(
-    sql: sources.Sql, *, to: list[Role] | None = None, of: Relation = Relation.ANY, doc: str | None = None
+    sql: sources.Sql | sources.Expression,
+    *,
+    to: list[Role] | None = None,
+    of: Relation = Relation.ANY,
+    doc: str | None = None,
 ) -> Field:
     """An SQL expression over the row `{t}`."""
-    return _field(sources.Expression(sql), to, of, doc)
+    return _field(sql if isinstance(sql, sources.Expression) else sources.Expression(sql), to, of, doc)
 
 
 def derived(
@@ -134,6 +139,7 @@ def page(  # noqa: PLR0913  what a connection is declared with
     orders: sources.Orders | None = None,
     order_by: tuple[Annotation, object] | None = None,
     below: sources.Sql | None = None,
+    from_the_end: bool = False,
     to: list[Role] | None = None,
     of: Relation = Relation.ANY,
     holding: str | None = None,
@@ -141,7 +147,7 @@ def page(  # noqa: PLR0913  what a connection is declared with
 ) -> Field:
     """A connection. `filters`: argument to its type and condition. `order_by`: the argument's enum and its default.
 
-    `holding`: what must hold of the row above; else null, without an error.
+    `holding`: what must hold of the row above; else null, without an error. `from_the_end`: it can be read backwards.
     """
     arguments = {name: annotation for name, (annotation, _) in (filters or {}).items()}
     if order_by:
@@ -154,7 +160,8 @@ def page(  # noqa: PLR0913  what a connection is declared with
         below,
     )
     defaults = {"order_by": order_by[1]} if order_by else {}
-    return _field(source, to, of, doc, {**arguments, **PAGING}, defaults, holding=holding)
+    paging = {**PAGING, **(PAGING_FROM_THE_END if from_the_end else {})}
+    return _field(source, to, of, doc, {**arguments, **paging}, defaults, holding=holding)
 
 
 def root(

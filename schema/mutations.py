@@ -445,7 +445,8 @@ class MainMutation:
         {"input": PartnerCreateInput},
         permission=MAY.PARTNER_CREATE,
         gives="partner",
-        doc="Creates a partner company and mails its admin an invite. FORBIDDEN, INVALID, DOMAIN_MISMATCH.",
+        doc="Creates a partner company and mails its admin an invite; a client partner's is told, and invited with "
+        "its first project. FORBIDDEN, INVALID, DOMAIN_MISMATCH, TAKEN (another client partner's domain).",
     )
     partner_update: PartnerPayload = verb(
         partners.update,

@@ -20,8 +20,12 @@ class Node:
 class PageInfo:
     """Relay's page info."""
 
-    has_next_page: bool = strawberry.field(description="Whether more follows.")
-    has_previous_page: bool = strawberry.field(description="Whether the page was asked for `after` something.")
+    has_next_page: bool = strawberry.field(
+        description="Whether more follows; of the `last` rows, whether they were asked for `before` something."
+    )
+    has_previous_page: bool = strawberry.field(
+        description="Whether the page was asked for `after` something; of the `last` rows, whether more comes before."
+    )
     start_cursor: str | None = strawberry.field(description="The first row's cursor; null on an empty page.")
     end_cursor: str | None = strawberry.field(description="The last row's cursor: the next page's `after`.")
 

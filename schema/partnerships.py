@@ -44,10 +44,13 @@ class PartnershipTerms:
 
 @plain
 class PartnershipCounts:
-    """An offer starts at 0 contacts on the client's tile."""
+    """An offer starts at 0 contacts and 0 projects on the client's tile."""
 
     contacts: int = expression(partnerships.ASSIGNED_CONTACTS, doc="Assigned ones, of both sides.")
     accounts: int = expression(partnerships.CONNECTED_ACCOUNTS, doc="Accounts that the partner is connected to.")
+    active_projects: int = expression(
+        partnerships.ACTIVE_PROJECTS, doc="ACTIVE ones that the partner works on, as far as the viewer sees them."
+    )
     pending_modifications: int = expression(
         partnerships.PENDING_MODIFICATIONS, doc="One a side at most waits for an answer."
     )
@@ -59,6 +62,9 @@ class EndPreview:
 
     accounts: list[names.Account] = many(
         partnerships.ACCOUNTS_LOST, doc="Those that the partner would be disconnected from, as far as the viewer sees."
+    )
+    projects: int = expression(
+        partnerships.PROJECTS_LOST, doc="Those that are closed to the partner then, as far as the viewer sees them."
     )
     contacts_released: int = expression(partnerships.ASSIGNED_CONTACTS, doc="Assigned ones, of both sides.")
     pending_requests: int = expression(partnerships.PENDING_PROPOSALS, doc="What would be cancelled unanswered.")
@@ -153,7 +159,9 @@ class Partnership(Node):
         below=policy.EVERY_ROW,
         doc="Newest first, without drafts.",
     )
-    history: names.EventConnection = page("{t}.stream = {p}", orders=NEWEST_FIRST, doc="Newest first.")
+    history: names.EventConnection = page(
+        "{t}.stream = {p}", orders=NEWEST_FIRST, below=partnerships.TOLD, doc="Newest first."
+    )
     end_preview: EndPreview | None = embedded(
         to=[Role.ADMIN, Role.PARTNER, Role.CLIENT], doc="What ending it would cost, for the disconnection wizard."
     )

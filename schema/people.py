@@ -20,7 +20,8 @@ from schema.paging import Node
 from schema.scalars import URL, EmailAddress
 
 OWN = Relation.OWN_COMPANY
-MEMBERS = [Role.ADMIN, Role.PARTNER]
+MEMBERS = [Role.ADMIN, Role.PARTNER, Role.CLIENT_PARTNER]
+ADMINS = [Role.ADMIN, Role.PARTNER_ADMIN, Role.CLIENT_PARTNER_ADMIN]
 NEWEST_FIRST = {DEFAULT: Order("{t}.version", descending=True, kind="number")}
 BY_NAME = {DEFAULT: Order("{t}.name_key")}
 SEARCH_NAME = (str | None, Filter("{t}.name_key like :value escape '\\'", people.search_pattern))
@@ -37,8 +38,8 @@ class User(Node):
     locale: str | None = column()
     email: EmailAddress | None = expression(
         by_side(people.EMAIL_FOR_PARTNER, people.EMAIL_FOR_CLIENT, "{t}.email"),
-        to=[Role.ADMIN, Role.PARTNER, Role.CLIENT],
-        doc="Shown to people who share a company or account with this user.",
+        to=[Role.ADMIN, Role.PARTNER, Role.CLIENT, Role.CLIENT_PARTNER],
+        doc="Shown to people who share a company, account or project with this user.",
     )
 
 
@@ -92,7 +93,7 @@ class Partner(Node):
     invites: names.InviteConnection | None = page(
         "{t}.partner_id = {p}",
         filters=STATUSES,
-        to=[Role.ADMIN, Role.PARTNER_ADMIN],
+        to=ADMINS,
         of=OWN,
         doc="Open and past invites; open ones use a licence.",
     )
@@ -138,7 +139,7 @@ class Partner(Node):
         "{t}.partner_id = {p}", filters={"search": SEARCH_NAME}, orders=BY_NAME, to=MEMBERS, of=OWN
     )
     history: names.EventConnection | None = page(
-        "{t}.stream = {p}", orders=NEWEST_FIRST, to=[Role.ADMIN, Role.PARTNER_ADMIN], of=OWN, doc="Newest first."
+        "{t}.stream = {p}", orders=NEWEST_FIRST, to=ADMINS, of=OWN, doc="Newest first."
     )
 
 
@@ -149,6 +150,9 @@ class PartnerMember(Node):
     user: User = one("user_id")
     role: enums.PartnerMemberRole = column()
     joined_at: datetime = column()
+    projects: names.ProjectConnection = page(
+        people.PROJECTS_OF_MEMBER, orders=BY_NAME, doc="Those that a client partner's person is on and the viewer sees."
+    )
 
 
 @node(ClientRow, own={Relation.OWN_COMPANY: "{t}.id = :client"})

@@ -102,8 +102,19 @@ class Invite(Proposal):
     invite_kind: enums.InviteKind = column()
     email: EmailAddress = column()
     partnership: names.Partnership | None = one("partnership_id")
+    project: names.Project | None = one("project_id")
     account: names.Account | None = one("account_id")
     partner: names.Partner | None = one("partner_id")
+
+
+@node(ProposalRow, prefix="approval", only="{t}.kind = 'PROJECT_APPROVAL'")
+class ProjectApproval(Proposal):
+    """Somebody on a project is asked to approve something."""
+
+    project: names.Project = one("project_id")
+    title: str = column(doc="What is to be approved.")
+    file: names.ProjectFile | None = one("file_id", doc="What shows it; null where there is none, or none any more.")
+    approver: User = one("approver_id", doc="Who is asked: nobody else may answer.")
 
 
 Proposal.__kinds__ = Kinds(  # type: ignore[attr-defined]  # read by the compiler
@@ -114,5 +125,6 @@ Proposal.__kinds__ = Kinds(  # type: ignore[attr-defined]  # read by the compile
         "MODIFICATION": "Modification",
         "ACCESS_REQUEST": "AccessRequest",
         "INVITE": "Invite",
+        "PROJECT_APPROVAL": "ProjectApproval",
     },
 )

@@ -11,19 +11,35 @@ from strawberry.schema.config import StrawberryConfig
 from resolvers.sources import Entities
 from schema import enums as enums  # noqa: PLC0414  describes the words that the types use
 from schema.accounts import AccountsMutation, AccountsQuery, StaffMember
+from schema.action_items import ActionItemsMutation
+from schema.approvals import ApprovalsMutation
 from schema.contacts import ContactsQuery
+from schema.conversations import ConversationsMutation
 from schema.directory import DirectoryMutation, DirectoryQuery
 from schema.earnings import EarningsMutation
 from schema.events import EventsQuery
 from schema.fields import root
+from schema.files import FilesMutation, FilesQuery
 from schema.grants import GrantsMutation
+from schema.members import MembersMutation
 from schema.mutations import LinksQuery, MainMutation
 from schema.notices import NoticesMutation
 from schema.opening import OpeningMutation
 from schema.paging import Node
 from schema.partnerships import AssignedContact, PartnershipManager, PartnershipsQuery
 from schema.people import PartnerMember, PeopleQuery
-from schema.proposals import AccessRequest, Invite, Modification, ModificationItem, PartnershipOffer
+from schema.projects import (
+    ActionItem,
+    Conversation,
+    Message,
+    ProjectFile,
+    ProjectMember,
+    ProjectsMutation,
+    ProjectsQuery,
+    Rating,
+    Widget,
+)
+from schema.proposals import AccessRequest, Invite, Modification, ModificationItem, PartnershipOffer, ProjectApproval
 from schema.scalars import SCALARS
 from schema.subscriptions import Subscription
 from schema.viewer import Seat, ViewerQuery
@@ -38,6 +54,8 @@ class Query(
     PartnershipsQuery,
     ContactsQuery,
     EventsQuery,
+    ProjectsQuery,
+    FilesQuery,
     DirectoryQuery,
     LinksQuery,
 ):
@@ -59,6 +77,12 @@ class Mutation(
     GrantsMutation,
     EarningsMutation,
     DirectoryMutation,
+    ProjectsMutation,
+    MembersMutation,
+    ConversationsMutation,
+    ActionItemsMutation,
+    ApprovalsMutation,
+    FilesMutation,
 ):
     """Every verb."""
 
@@ -81,6 +105,14 @@ def build() -> strawberry.Schema:
             ModificationItem,
             AccessRequest,
             Invite,
+            ProjectApproval,
+            ProjectMember,
+            ActionItem,
+            Conversation,
+            Message,
+            ProjectFile,
+            Widget,
+            Rating,
         ],
         config=StrawberryConfig(scalar_map=SCALARS),
     )

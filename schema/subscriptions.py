@@ -6,6 +6,7 @@ from domain import policy
 from models.account import Account
 from models.enums import Role
 from models.partnership import Partnership
+from models.project import Project
 from resolvers.sources import Feed
 from schema.events import Event
 from schema.fields import feed, table
@@ -33,4 +34,9 @@ class Subscription:
         Feed("account_id", "account_id", table(Account), policy.OPENED),
         to=[Role.ADMIN, Role.PARTNER, Role.CLIENT],
         doc="Every event of one account: who got access, who lost it. A partner's ends with its access.",
+    )
+    project_events: Event = feed(
+        Feed("project_id", "project_id", table(Project)),
+        to=[Role.ADMIN, Role.PARTNER, Role.CLIENT, Role.CLIENT_PARTNER],
+        doc="Messages, files, approvals, action items and ratings of one project.",
     )

@@ -9,7 +9,7 @@ from models import enums
 from models.enums import Role
 from models.seat import Seat as SeatRow
 from models.seat import Session as SessionRow
-from resolvers import notices, partnerships, people, proposals, viewer, webhooks
+from resolvers import notices, partnerships, people, projects, proposals, viewer, webhooks
 from resolvers.sources import DEFAULT, Filter, Function, Order, Own
 from schema import names
 from schema.fields import column, embedded, expression, many, node, one, page, plain, root
@@ -67,6 +67,13 @@ class Session:
 class ActionCounts:
     """What waits for the viewer."""
 
+    pending_approvals: int = expression(projects.IN_ALL["pending_approvals"], doc="That the viewer is asked for.")
+    open_action_items: int = expression(projects.IN_ALL["open_action_items"], doc="That the viewer is to do.")
+    pending_ratings: int = expression(projects.IN_ALL["pending_ratings"], doc="That the viewer is asked for.")
+    unread_messages: int = expression(
+        projects.IN_ALL["unread_messages"],
+        doc="In conversations of projects; to the vendor's staff, of those in which they take part.",
+    )
     access_requests: int = expression(
         viewer.ACCESS_REQUESTS, doc="Partners that ask to be let into accounts that the viewer owns."
     )
@@ -93,6 +100,11 @@ class Viewer:
         },
         order_by=(AccountOrder, viewer.AccountOrder.NAME),
         doc="The navigation bar: the accounts that the seat sees.",
+    )
+    projects: names.ProjectConnection = page(
+        filters={"account_id": (strawberry.ID | None, Filter(projects.OF_ACCOUNT)), "search": SEARCH_NAME},
+        orders=BY_NAME,
+        doc="The project picker: those that the seat sees, across accounts.",
     )
     access_grants: names.AccessGrantConnection | None = page(
         where="{t}.status <> 'DISCONNECTED'",

@@ -19,7 +19,9 @@ from models import base
 from models.enums import (
     AccountStatus,
     ModificationKind,
+    PartnerKind,
     PartnerMemberRole,
+    PartnershipKind,
     PartnershipStatus,
     ProposalKind,
     ProposalStatus,
@@ -36,8 +38,10 @@ REQUEST_LASTS = timedelta(days=14)
 
 EVERYBODY = frozenset({Role.PUBLIC, Role.USER})
 MEMBER_ROLES = {
-    PartnerMemberRole.ADMIN: EVERYBODY | {Role.PARTNER, Role.PARTNER_ADMIN},
-    PartnerMemberRole.COLLABORATOR: EVERYBODY | {Role.PARTNER},
+    (PartnerKind.PARTNER, PartnerMemberRole.ADMIN): EVERYBODY | {Role.PARTNER, Role.PARTNER_ADMIN},
+    (PartnerKind.PARTNER, PartnerMemberRole.COLLABORATOR): EVERYBODY | {Role.PARTNER},
+    (PartnerKind.CLIENT_PARTNER, PartnerMemberRole.ADMIN): EVERYBODY | {Role.CLIENT_PARTNER, Role.CLIENT_PARTNER_ADMIN},
+    (PartnerKind.CLIENT_PARTNER, PartnerMemberRole.COLLABORATOR): EVERYBODY | {Role.CLIENT_PARTNER},
 }
 STAFF_ROLES = {
     SecurityRole.ACCOUNT_OWNER: EVERYBODY | {Role.CLIENT, Role.ACCOUNT_OWNER},
@@ -163,7 +167,7 @@ async def member(
     await models.PartnerMember.create(partner=of, user=person, role=role, joined_at=clock.now())
     if role is PartnerMemberRole.ADMIN:
         await models.Partner.filter(id=of.id).update(admin=person)
-    return await seat(person, MEMBER_ROLES[role], partner=of)
+    return await seat(person, MEMBER_ROLES[of.kind, role], partner=of)
 
 
 async def staff(
@@ -330,6 +334,73 @@ async def request(of: models.Partnership, on: models.AccessGrant, **columns: obj
             "partnership": of,
             "account_id": on.account_id,
             "grant": on,
+            "proposed_at": clock.now(),
+            "expires_at": clock.now() + REQUEST_LASTS,
+            "created_at": clock.now(),
+        },
+        columns,
+    )
+
+
+# ── projects ──
+
+
+async def client_partner(name: str = "Harrow Brokers", **columns: object) -> models.Partner:
+    """Write a client-partner company."""
+    return await partner(name, kind=PartnerKind.CLIENT_PARTNER, **columns)
+
+
+async def project(of: models.Account, name: str = "Relaunch", **columns: object) -> models.Project:
+    return await _written(
+        models.Project,
+        {"account": of, "name": name, "name_key": base.text_key(name), "created_at": clock.now()},
+        columns,
+    )
+
+
+async def engaged(on: models.Project, partner: models.Partner) -> models.ProjectPartner:
+    """Bring a client partner into a project; the partnership with the client begins with the first one."""
+    account = await models.Account.get(id=on.account_id)
+    client = await models.Client.get(id=account.client_id)
+    begun = models.Partnership.filter(partner=partner, client=client, kind=PartnershipKind.INTERMEDIARY)
+    both = await begun.first() or await partnership(partner, client, kind=PartnershipKind.INTERMEDIARY)
+    return await _written(
+        models.ProjectPartner,
+        {"project": on, "account": account, "partner": partner, "partnership": both, "added_at": clock.now()},
+        {},
+    )
+
+
+async def on_project(on: models.Project, who: seats.Seat, **columns: object) -> models.ProjectMember:
+    """Assign a client partner's person to a project."""
+    return await _written(
+        models.ProjectMember,
+        {
+            "project": on,
+            "account_id": on.account_id,
+            "partner_id": who.partner_id,
+            "user_id": who.user_id,
+            "is_assigned": True,
+            "added_at": clock.now(),
+        },
+        columns,
+    )
+
+
+async def approval(of: models.Project, approver: seats.Seat, **columns: object) -> models.Proposal:
+    """Write a question of the vendor's to somebody on a project."""
+    kind = ProposalKind.PROJECT_APPROVAL
+    return await _written(
+        models.Proposal,
+        {
+            "id": new_proposal_id(kind),
+            "kind": kind,
+            "status": ProposalStatus.PENDING,
+            "title": "The design",
+            "proposed_by_side": Side.VENDOR,
+            "project": of,
+            "account_id": of.account_id,
+            "approver_id": approver.user_id,
             "proposed_at": clock.now(),
             "expires_at": clock.now() + REQUEST_LASTS,
             "created_at": clock.now(),

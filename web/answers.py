@@ -1,10 +1,11 @@
 """Answers, and how they are put on the wire."""
 
+import asyncio
 from http import HTTPStatus
 from typing import NamedTuple
 
 import orjson
-from starlette.types import Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from web.guard import Field, Refused
 
@@ -57,6 +58,18 @@ async def send(send: Send, reply: Reply, *more: Field) -> None:
     length = (b"content-length", b"%d" % len(body))
     await send({"type": "http.response.start", "status": status, "headers": [length, *headers, *more]})
     await send({"type": "http.response.body", "body": body})
+
+
+async def send_within(seconds: float, send: Send, message: Message) -> None:
+    """Send a message; raises TimeoutError where whoever reads takes none of it for that long."""
+    async with asyncio.timeout(seconds):
+        await send(message)
+
+
+async def gone(receive: Receive) -> None:
+    """Wait until whoever asked is gone."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 def sent_at_once(scope: Scope, reply: Reply, *more: Field) -> bool:

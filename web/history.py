@@ -35,11 +35,11 @@ class Histories:
         except Refused as refused:
             await answers.send(send, answers.refusal(refused, guard.JSON_MEDIA))
             return
-        await _send(send, _start(history))
+        await answers.send_within(LONGEST_SEND, send, _start(history))
         if scope["method"] == "GET":
             await _stream(history, receive, send)
         else:
-            await _send(send, {"type": "http.response.body"})
+            await answers.send_within(LONGEST_SEND, send, {"type": "http.response.body"})
 
     async def _opened(self, scope: Scope) -> History:
         if scope["method"] not in _METHODS:
@@ -81,11 +81,13 @@ def _start(history: History) -> Message:
 
 async def _stream(history: History, receive: Receive, send: Send) -> None:
     """Send the lines. Where the right to them ends meanwhile the answer breaks off, without head and last chunk."""
-    gone = asyncio.ensure_future(_gone(receive))
+    gone = asyncio.ensure_future(answers.gone(receive))
     try:
         async with aclosing(history.lines()) as batches:
             async for lines in batches:
-                await _send(send, {"type": "http.response.body", "body": lines, "more_body": True})
+                await answers.send_within(
+                    LONGEST_SEND, send, {"type": "http.response.body", "body": lines, "more_body": True}
+                )
                 # Others have their turn, also where neither the database nor the socket had to be waited for.
                 await asyncio.sleep(0)
                 if gone.done():
@@ -94,14 +96,4 @@ async def _stream(history: History, receive: Receive, send: Send) -> None:
         return
     finally:
         gone.cancel()
-    await _send(send, {"type": "http.response.body"})
-
-
-async def _gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-
-
-async def _send(send: Send, message: Message) -> None:
-    async with asyncio.timeout(LONGEST_SEND):
-        await send(message)
+    await answers.send_within(LONGEST_SEND, send, {"type": "http.response.body"})

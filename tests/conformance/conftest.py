@@ -1,6 +1,7 @@
 """Node with the official clients, and the running product of the journeys for them to ask."""
 
 import asyncio
+import fcntl
 import filecmp
 import json
 import os
@@ -36,10 +37,13 @@ def node() -> Path:
         if os.environ.get("CI"):
             pytest.fail(reason)
         pytest.skip(reason)
-    lock, installed = FOLDER / "package-lock.json", MODULES / "package-lock.json"
-    if not installed.exists() or not filecmp.cmp(lock, installed, shallow=False):
-        subprocess.run(["npm", "ci", "--no-audit", "--no-fund", "--silent"], cwd=FOLDER, check=True)  # noqa: S607
-        shutil.copyfile(lock, installed)
+    wanted, installed = FOLDER / "package-lock.json", MODULES / "package-lock.json"
+    # Runs on different databases share the folder: one installs, the other waits.
+    with (FOLDER / "package.json").open() as folder:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        if not installed.exists() or not filecmp.cmp(wanted, installed, shallow=False):
+            subprocess.run(["npm", "ci", "--no-audit", "--no-fund", "--silent"], cwd=FOLDER, check=True)  # noqa: S607
+            shutil.copyfile(wanted, installed)
     return MODULES / ".bin"
 
 

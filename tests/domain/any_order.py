@@ -87,8 +87,8 @@ def hold(machine: type[AnyOrder], template: str) -> None:
 async def read(template: str, by: Seat, **values: object) -> list[dict[str, Any]]:
     """What a template of the declarations finds for a seat."""
     connection = get_connection("default")
-    of_seat = {"partner": by.partner_id, "client": by.client_id, "user": by.user_id, "now": clock.now()}
-    statement, bound = sql.bind(template, {**of_seat, **values}, changes.dialect(connection), t="t0")
+    known = {**by.bound, "now": clock.now(), **values}
+    statement, bound = sql.bind(template, known, changes.dialect(connection), t="t0")
     return await connection.execute_query_dict(statement, bound)
 
 

@@ -66,6 +66,8 @@ def chain_breaks_at(events: list[models.Event]) -> int | None:
                 "version": event.version,
                 "visibleTo": event.visible_to,
             }
+            if event.project_id is not None:
+                payload["project"] = event.project_id
             sealed = bytes.fromhex(event.salt) + orjson.dumps(payload, option=orjson.OPT_SORT_KEYS)
             if hashlib.sha256(sealed).hexdigest() != event.commitment:
                 return place
@@ -111,6 +113,7 @@ class TestEvents:
             "visible_to": Audience.PARTNER,
             "partnership_id": None,
             "account_id": None,
+            "project_id": None,
             "proposal_id": None,
             "partner_id": partner.id,
             "client_id": None,

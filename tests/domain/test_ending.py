@@ -252,7 +252,7 @@ class TestConfirmation:
         )
         [row] = await connection.execute_query_dict(statement, values)
         lent = sorted([each.id for each in await models.AssignedContact.all()])
-        assert row["c"] == f"{t.partnership.id}.1.{t.grant.id}..{','.join(lent)}."
+        assert row["c"] == f"{t.partnership.id}.1.{t.grant.id}..{','.join(lent)}.."
 
 
 @pytest.mark.usefixtures("database", "clock")

@@ -8,6 +8,7 @@ from models.enums import (
     AccessStatus,
     GrantAction,
     PartnershipAction,
+    PartnershipKind,
     PartnershipStatus,
     ProposalAction,
     ProposalKind,
@@ -47,12 +48,21 @@ ACCESS_REQUEST    remind   PENDING -> PENDING   ASKING REQUEST_REMIND    grant.r
 ACCESS_REQUEST    expire   PENDING -> EXPIRED   TIME   -                 grant.request.expired   -
 ACCESS_REQUEST    cancel   PENDING -> CANCELLED CAUSE  -                 -                       -
 INVITE            send     -       -> PENDING   ASKING -                 invite.sent           -
+INVITE            prepare  -       -> DRAFT     ASKING -                 -                     -
+INVITE            send     DRAFT   -> PENDING   ASKING -                 invite.sent           -
 INVITE            accept   PENDING -> ACCEPTED  HOLDER INVITE_ACCEPT     invite.accepted       -
 INVITE            decline  PENDING -> DECLINED  HOLDER INVITE_DECLINE    invite.declined       -
 INVITE            withdraw PENDING -> WITHDRAWN ASKING INVITE_WITHDRAW   invite.withdrawn      WITHDRAW
 INVITE            remind   PENDING -> PENDING   ASKING INVITE_REMIND     invite.reminded       REMIND
 INVITE            expire   PENDING -> EXPIRED   TIME   -                 invite.expired        -
 INVITE            cancel   PENDING -> CANCELLED CAUSE  -                 -                     -
+PROJECT_APPROVAL  request  -       -> PENDING   ASKING   APPROVAL_REQUEST  approval.requested -
+PROJECT_APPROVAL  accept   PENDING -> ACCEPTED  ASKED    APPROVAL_ACCEPT   approval.accepted  ACCEPT
+PROJECT_APPROVAL  decline  PENDING -> DECLINED  ASKED    APPROVAL_DECLINE  approval.declined  DECLINE
+PROJECT_APPROVAL  withdraw PENDING -> WITHDRAWN ASKING   APPROVAL_WITHDRAW approval.withdrawn WITHDRAW
+PROJECT_APPROVAL  remind   PENDING -> PENDING   ASKING   APPROVAL_REMIND   approval.reminded  REMIND
+PROJECT_APPROVAL  expire   PENDING -> EXPIRED   TIME     -                 approval.expired   -
+PROJECT_APPROVAL  cancel   PENDING -> CANCELLED CAUSE    -                 -                  -
 """
 PARTNERSHIP = """
 offer    -       -> OFFERED   ASKING PARTNERSHIP_OFFER partnership.offered   -
@@ -147,6 +157,11 @@ def test_5_1_access_and_security_cannot_be_muted() -> None:
         "grant.expiring",
         "grant.expired",
         "grant.disconnected",
+        "partner.admin_transferred",
+        "project.partner_added",
+        "project.partner_removed",
+        "project.member_added",
+        "project.member_removed",
         "account.owner_changed",
         "account.cancelled",
         "partnership.ended",
@@ -206,6 +221,8 @@ SEATS = [
     frozenset({Role.PUBLIC, Role.USER, Role.PARTNER, Role.PARTNER_ADMIN}),
     frozenset({Role.PUBLIC, Role.USER, Role.CLIENT}),
     frozenset({Role.PUBLIC, Role.USER, Role.CLIENT, Role.ACCOUNT_OWNER}),
+    frozenset({Role.PUBLIC, Role.USER, Role.CLIENT_PARTNER}),
+    frozenset({Role.PUBLIC, Role.USER, Role.CLIENT_PARTNER, Role.CLIENT_PARTNER_ADMIN}),
 ]
 SIDES = [(False, False), (True, False), (False, True)]
 
@@ -213,12 +230,14 @@ SIDES = [(False, False), (True, False), (False, True)]
 ASKING = [ProposalAction.WITHDRAW, ProposalAction.REMIND]
 ANSWERING = [ProposalAction.ACCEPT, ProposalAction.DECLINE]
 EITHER_SIDE = {Role.PARTNER, Role.CLIENT}
+ON_A_PROJECT = {*EITHER_SIDE, Role.ADMIN, Role.CLIENT_PARTNER}
 # Of what waits: who of the side that asks, and of the side that is asked, may do what.
 BUTTONS: dict[ProposalKind, list[tuple[set[Role], list[ProposalAction]]]] = {
     ProposalKind.PARTNERSHIP_OFFER: [({Role.PARTNER}, ASKING), ({Role.ACCOUNT_OWNER}, ANSWERING)],
     ProposalKind.MODIFICATION: [(EITHER_SIDE, ASKING), (EITHER_SIDE, [*ANSWERING, ProposalAction.COUNTER])],
     ProposalKind.ACCESS_REQUEST: [({Role.PARTNER}, ASKING), ({Role.ACCOUNT_OWNER}, ANSWERING)],
-    ProposalKind.INVITE: [({*EITHER_SIDE, Role.ADMIN}, ASKING), (set(), [])],
+    ProposalKind.INVITE: [({*EITHER_SIDE, Role.ADMIN, Role.CLIENT_PARTNER_ADMIN}, ASKING), (set(), [])],
+    ProposalKind.PROJECT_APPROVAL: [(ON_A_PROJECT, ASKING), (ON_A_PROJECT, ANSWERING)],
 }
 
 
@@ -237,6 +256,14 @@ def test_the_buttons_of_every_seat_in_every_state(kind: ProposalKind, status: Pr
             moves.proposal_actions(kind, status, is_own_side=is_own_side, is_other_side=is_other_side, roles=roles)
             == expected
         )
+
+
+def test_whoever_is_asked_by_a_colleague_may_answer_and_take_back() -> None:
+    roles = frozenset({Role.PUBLIC, Role.USER, Role.CLIENT})
+    buttons = moves.proposal_actions(
+        ProposalKind.PROJECT_APPROVAL, ProposalStatus.PENDING, is_own_side=True, is_other_side=True, roles=roles
+    )
+    assert buttons == [*ANSWERING, *ASKING]
 
 
 @pytest.mark.parametrize(
@@ -259,13 +286,38 @@ def test_a_side_is_a_company_or_the_vendor(
     assert moves.is_other_side(company, partner, client) is is_asked
 
 
+@pytest.mark.parametrize(
+    ("company", "roles", "sender", "looks_after"),
+    [
+        (None, {Role.ADMIN}, "partner_a", True),
+        (None, {Role.ADMIN}, "client_a", True),
+        ("partner_a", {Role.PARTNER, Role.PARTNER_ADMIN}, None, True),
+        ("partner_a", {Role.CLIENT_PARTNER, Role.CLIENT_PARTNER_ADMIN}, "client_a", True),
+        ("partner_a", {Role.PARTNER}, "partner_a", False),
+        ("partner_b", {Role.PARTNER, Role.PARTNER_ADMIN}, "partner_a", False),
+        ("client_a", {Role.CLIENT}, "client_a", True),
+        ("client_b", {Role.CLIENT}, "client_a", False),
+    ],
+)
+def test_3_2_the_vendor_and_a_company_s_admin_look_after_its_invites_whoever_sent_them(
+    company: str | None, roles: set[Role], sender: str | None, *, looks_after: bool
+) -> None:
+    of_client = sender if sender and sender.startswith("client") else None
+    of_partner = None if of_client else sender
+    owns = moves.is_own_side(company, of_partner, of_client, into="partner_a", roles=frozenset(roles))
+    assert owns is looks_after
+
+
 def test_every_permission_of_a_move_has_its_roles() -> None:
     asked = {row.permission for row in EVERY if row.permission}
     assert asked <= set(policy.ALLOWED)
 
 
+@pytest.mark.parametrize("kind", PartnershipKind)
 @pytest.mark.parametrize("status", PartnershipStatus)
-def test_the_buttons_of_a_partnership_for_every_seat_in_every_state(status: PartnershipStatus) -> None:
+def test_the_buttons_of_a_partnership_for_every_seat_in_every_state(
+    status: PartnershipStatus, kind: PartnershipKind
+) -> None:
     over = {
         PartnershipStatus.DECLINED,
         PartnershipStatus.WITHDRAWN,
@@ -274,13 +326,15 @@ def test_the_buttons_of_a_partnership_for_every_seat_in_every_state(status: Part
     }
     for roles in SEATS:
         expected: list[PartnershipAction] = []
-        if status is PartnershipStatus.ACTIVE and roles & {Role.PARTNER, Role.CLIENT}:
+        # A client partner's has no contacts, terms and teams.
+        is_direct = kind is PartnershipKind.DIRECT
+        if is_direct and status is PartnershipStatus.ACTIVE and roles & {Role.PARTNER, Role.CLIENT}:
             expected = [PartnershipAction.EDIT, PartnershipAction.MANAGE_TEAM]
         if status is PartnershipStatus.ACTIVE and roles & {Role.ADMIN, Role.PARTNER_ADMIN, Role.ACCOUNT_OWNER}:
             expected = [*expected, PartnershipAction.END]
         if status in over and roles & {Role.PARTNER, Role.CLIENT}:
             expected = [PartnershipAction.HIDE]
-        assert moves.partnership_actions(status, roles=roles) == expected
+        assert moves.partnership_actions(kind, status, roles=roles) == expected
 
 
 @pytest.mark.parametrize("status", AccessStatus)

@@ -13,79 +13,105 @@ from tests.domain.refusals import columns, refused
 
 # The law, written down a second time: who changes it, changes both.
 MATRIX = """
-                      PUBLIC USER ADMIN PARTNER PARTNER_ADMIN CLIENT ACCOUNT_OWNER
-SIGN_IN               x      .    .     .       .             .      .
-SIGN_IN_LINK_SEND     x      .    .     .       .             .      .
-SIGN_IN_WITH_LINK     x      .    .     .       .             .      .
-SEAT_TAKE             .      x    .     .       .             .      .
-SIGN_OUT              .      x    .     .       .             .      .
-SESSION_END           .      x    .     .       .             .      .
-PASSWORD_CHANGE       .      x    .     .       .             .      .
-INVITE_ACCEPT         x      .    .     .       .             .      .
-INVITE_DECLINE        x      .    .     .       .             .      .
-INVITE_WITHDRAW       .      .    x     x       .             x      .
-INVITE_REMIND         .      .    x     x       .             x      .
-PROPOSAL_SUBMIT       .      .    .     x       .             x      .
-PROPOSAL_ACCEPT       .      x    .     .       .             .      .
-PROPOSAL_DECLINE      .      x    .     .       .             .      .
-PROPOSAL_WITHDRAW     .      x    .     .       .             .      .
-PROPOSAL_REMIND       .      x    .     .       .             .      .
-PARTNERSHIP_OFFER     .      .    .     x       .             .      .
-OFFER_ACCEPT          .      .    .     .       .             .      x
-OFFER_DECLINE         .      .    .     .       .             .      x
-OFFER_WITHDRAW        .      .    .     x       .             .      .
-OFFER_REMIND          .      .    .     x       .             .      .
-MODIFICATION_DRAFT    .      .    .     x       .             x      .
-MODIFICATION_SUBMIT   .      .    .     x       .             x      .
-MODIFICATION_ACCEPT   .      .    .     x       .             x      .
-MODIFICATION_DECLINE  .      .    .     x       .             x      .
-MODIFICATION_WITHDRAW .      .    .     x       .             x      .
-MODIFICATION_COUNTER  .      .    .     x       .             x      .
-MODIFICATION_REMIND   .      .    .     x       .             x      .
-MANAGERS_ADD          .      .    .     x       .             x      .
-MANAGER_REMOVE        .      .    .     x       .             x      .
-PARTNERSHIP_END       .      .    x     .       x             .      x
-PARTNERSHIP_HIDE      .      .    .     x       .             x      .
-ACCOUNT_CREATE        .      .    x     x       .             .      .
-ACCOUNT_HAND_OVER     .      .    x     x       .             .      .
-ACCOUNT_OWNER_CHANGE  .      .    .     x       .             x      .
-ACCOUNT_SUBSCRIPTION_CHANGE . .   x     x       .             x      .
-ACCOUNT_CANCEL        .      .    .     x       .             x      .
-STAFF_INVITE          .      .    .     x       .             x      .
-STAFF_ROLE_SET        .      .    .     x       .             x      .
-STAFF_REMOVE          .      .    .     x       .             x      .
-JOBS_RECORD           .      .    x     .       .             .      .
-PAYMENT_RECORD        .      .    x     .       .             .      .
-ACCOUNT_OPEN          .      .    .     x       .             x      .
-GRANT_REQUEST         .      .    .     x       .             .      .
-GRANT_ENABLE          .      .    .     .       .             .      x
-GRANT_DISABLE         .      .    .     .       .             .      x
-GRANT_DISCONNECT      .      .    .     .       x             .      x
-REQUEST_ACCEPT        .      .    .     .       .             .      x
-REQUEST_DECLINE       .      .    .     .       .             .      x
-REQUEST_WITHDRAW      .      .    .     x       .             .      .
-REQUEST_REMIND        .      .    .     x       .             .      .
-PARTNER_CREATE        .      .    x     .       .             .      .
-PARTNER_REVENUE_SHARE_SET . .     x     .       .             .      .
-PARTNER_LISTING_SET   .      .    x     .       x             .      .
-PARTNER_MESSAGE_SEND  x      .    .     .       .             .      .
-PARTNER_UPDATE        .      .    x     .       x             .      .
-CLIENT_CREATE         .      .    x     .       .             .      .
-CLIENT_UPDATE         .      .    x     .       .             .      x
-CONTACT_CREATE        .      .    x     x       .             x      .
-CONTACT_UPDATE        .      .    x     x       .             x      .
-CONTACT_ERASE         .      .    x     .       x             .      x
-NOTICE_MARK_READ      .      x    .     .       .             .      .
-NOTICES_MARK_READ     .      x    .     .       .             .      .
-NOTICE_ACKNOWLEDGE    .      x    .     .       .             .      .
-NOTICE_PREFERENCE_SET .      x    .     .       .             .      .
-WEBHOOK_CREATE        .      .    x     .       x             .      x
-WEBHOOK_UPDATE        .      .    x     .       x             .      x
-WEBHOOK_SECRET_ROTATE .      .    x     .       x             .      x
-WEBHOOK_DELETE        .      .    x     .       x             .      x
-WEBHOOK_TEST          .      .    x     .       x             .      x
-WEBHOOK_REDELIVER     .      .    x     .       x             .      x
-WEBHOOK_REPLAY        .      .    x     .       x             .      x
+                      PUBLIC USER ADMIN PARTNER PARTNER_ADMIN CLIENT ACCOUNT_OWNER CLIENT_PARTNER CLIENT_PARTNER_ADMIN
+SIGN_IN               x      .    .     .       .             .      .             .              .
+SIGN_IN_LINK_SEND     x      .    .     .       .             .      .             .              .
+SIGN_IN_WITH_LINK     x      .    .     .       .             .      .             .              .
+SEAT_TAKE             .      x    .     .       .             .      .             .              .
+SIGN_OUT              .      x    .     .       .             .      .             .              .
+SESSION_END           .      x    .     .       .             .      .             .              .
+PASSWORD_CHANGE       .      x    .     .       .             .      .             .              .
+INVITE_ACCEPT         x      .    .     .       .             .      .             .              .
+INVITE_DECLINE        x      .    .     .       .             .      .             .              .
+INVITE_WITHDRAW       .      .    x     x       .             x      .             .              x
+INVITE_REMIND         .      .    x     x       .             x      .             .              x
+PROPOSAL_SUBMIT       .      .    .     x       .             x      .             .              .
+PROPOSAL_ACCEPT       .      x    .     .       .             .      .             .              .
+PROPOSAL_DECLINE      .      x    .     .       .             .      .             .              .
+PROPOSAL_WITHDRAW     .      x    .     .       .             .      .             .              .
+PROPOSAL_REMIND       .      x    .     .       .             .      .             .              .
+PARTNERSHIP_OFFER     .      .    .     x       .             .      .             .              .
+OFFER_ACCEPT          .      .    .     .       .             .      x             .              .
+OFFER_DECLINE         .      .    .     .       .             .      x             .              .
+OFFER_WITHDRAW        .      .    .     x       .             .      .             .              .
+OFFER_REMIND          .      .    .     x       .             .      .             .              .
+MODIFICATION_DRAFT    .      .    .     x       .             x      .             .              .
+MODIFICATION_SUBMIT   .      .    .     x       .             x      .             .              .
+MODIFICATION_ACCEPT   .      .    .     x       .             x      .             .              .
+MODIFICATION_DECLINE  .      .    .     x       .             x      .             .              .
+MODIFICATION_WITHDRAW .      .    .     x       .             x      .             .              .
+MODIFICATION_COUNTER  .      .    .     x       .             x      .             .              .
+MODIFICATION_REMIND   .      .    .     x       .             x      .             .              .
+MANAGERS_ADD          .      .    .     x       .             x      .             .              .
+MANAGER_REMOVE        .      .    .     x       .             x      .             .              .
+PARTNERSHIP_END       .      .    x     .       x             .      x             .              .
+PARTNERSHIP_HIDE      .      .    .     x       .             x      .             .              .
+ACCOUNT_CREATE        .      .    x     x       .             .      .             .              .
+ACCOUNT_HAND_OVER     .      .    x     x       .             .      .             .              .
+ACCOUNT_OWNER_CHANGE  .      .    .     x       .             x      .             .              .
+ACCOUNT_SUBSCRIPTION_CHANGE . .   x     x       .             x      .             .              .
+ACCOUNT_CANCEL        .      .    .     x       .             x      .             .              .
+STAFF_INVITE          .      .    .     x       .             x      .             .              .
+STAFF_ROLE_SET        .      .    .     x       .             x      .             .              .
+STAFF_REMOVE          .      .    .     x       .             x      .             .              .
+JOBS_RECORD           .      .    x     .       .             .      .             .              .
+PAYMENT_RECORD        .      .    x     .       .             .      .             .              .
+ACCOUNT_OPEN          .      .    .     x       .             x      .             .              .
+GRANT_REQUEST         .      .    .     x       .             .      .             .              .
+GRANT_ENABLE          .      .    .     .       .             .      x             .              .
+GRANT_DISABLE         .      .    .     .       .             .      x             .              .
+GRANT_DISCONNECT      .      .    .     .       x             .      x             .              .
+REQUEST_ACCEPT        .      .    .     .       .             .      x             .              .
+REQUEST_DECLINE       .      .    .     .       .             .      x             .              .
+REQUEST_WITHDRAW      .      .    .     x       .             .      .             .              .
+REQUEST_REMIND        .      .    .     x       .             .      .             .              .
+PARTNER_CREATE        .      .    x     .       .             .      .             .              .
+PARTNER_REVENUE_SHARE_SET . .     x     .       .             .      .             .              .
+PARTNER_LISTING_SET   .      .    x     .       x             .      .             .              .
+PARTNER_MESSAGE_SEND  x      .    .     .       .             .      .             .              .
+PARTNER_UPDATE        .      .    x     .       x             .      .             .              x
+CLIENT_CREATE         .      .    x     .       .             .      .             .              .
+CLIENT_UPDATE         .      .    x     .       .             .      x             .              .
+CONTACT_CREATE        .      .    x     x       .             x      .             .              .
+CONTACT_UPDATE        .      .    x     x       .             x      .             .              .
+CONTACT_ERASE         .      .    x     .       x             .      x             .              .
+NOTICE_MARK_READ      .      x    .     .       .             .      .             .              .
+NOTICES_MARK_READ     .      x    .     .       .             .      .             .              .
+NOTICE_ACKNOWLEDGE    .      x    .     .       .             .      .             .              .
+NOTICE_PREFERENCE_SET .      x    .     .       .             .      .             .              .
+WEBHOOK_CREATE        .      .    x     .       x             .      x             .              .
+WEBHOOK_UPDATE        .      .    x     .       x             .      x             .              .
+WEBHOOK_SECRET_ROTATE .      .    x     .       x             .      x             .              .
+WEBHOOK_DELETE        .      .    x     .       x             .      x             .              .
+WEBHOOK_TEST          .      .    x     .       x             .      x             .              .
+WEBHOOK_REDELIVER     .      .    x     .       x             .      x             .              .
+WEBHOOK_REPLAY        .      .    x     .       x             .      x             .              .
+PARTNER_LICENCES_SET  .      .    x     .       .             .      .             .              .
+MEMBER_INVITE         .      .    x     .       x             .      .             .              x
+MEMBER_REMOVE         .      .    x     .       x             .      .             .              x
+PARTNER_ADMIN_TRANSFER .     .    x     .       x             .      .             .              x
+PROJECT_CREATE        .      .    x     x       .             x      .             .              .
+PROJECT_UPDATE        .      .    x     x       .             x      .             .              .
+PROJECT_PARTNER_ADD   .      .    x     .       .             .      .             .              .
+PROJECT_INVITE        .      .    x     .       .             x      .             .              x
+PROJECT_MEMBER_REMOVE .      .    x     .       .             .      x             .              x
+PROJECT_PARTNER_REMOVE .     .    x     .       .             .      x             .              .
+ACTION_ITEM_CREATE    .      .    x     x       .             x      .             x              .
+ACTION_ITEM_STATUS_SET .     .    x     x       .             x      .             x              .
+APPROVAL_REQUEST      .      .    x     x       .             x      .             x              .
+APPROVAL_ACCEPT       .      .    x     x       .             x      .             x              .
+APPROVAL_DECLINE      .      .    x     x       .             x      .             x              .
+APPROVAL_WITHDRAW     .      .    x     x       .             x      .             x              .
+APPROVAL_REMIND       .      .    x     x       .             x      .             x              .
+CONVERSATION_START    .      .    x     x       .             x      .             x              .
+MESSAGE_POST          .      .    x     x       .             x      .             x              .
+CONVERSATION_MARK_READ .     .    x     x       .             x      .             x              .
+FILE_UPLOAD           .      .    x     x       .             x      .             x              .
+FILE_UPLOAD_FINISH    .      .    x     x       .             x      .             x              .
+FILE_DELETE           .      .    x     x       .             x      .             x              .
+WIDGET_ADD            .      .    x     .       .             .      .             .              .
+RATING_REQUEST        .      .    x     .       .             .      .             .              .
+RATING_GIVE           .      .    .     x       .             x      .             x              .
 """
 HEAD, *ROWS = (line.split() for line in MATRIX.strip().splitlines())
 EXPECTED = {row[0]: {role for role, mark in zip(HEAD, row[1:], strict=True) if mark == "x"} for row in ROWS}

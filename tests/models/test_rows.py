@@ -12,6 +12,7 @@ from models import base
 from models.enums import (
     AccessStatus,
     InviteKind,
+    PartnerKind,
     PartnerMemberRole,
     PartnershipStatus,
     ProposalKind,
@@ -64,7 +65,7 @@ async def test_a_user_is_in_a_company_and_an_account_once_at_a_time(clock: Modul
 
 async def test_a_user_has_one_seat_a_company_and_one_at_the_vendor() -> None:
     ada, partner, client = await given.user(), await given.partner(), await given.client()
-    partner_admin = given.MEMBER_ROLES[PartnerMemberRole.ADMIN]
+    partner_admin = given.MEMBER_ROLES[PartnerKind.PARTNER, PartnerMemberRole.ADMIN]
     assert not await refused(given.seat(ada, partner_admin, partner=partner))
     assert await refused(given.seat(ada, partner_admin, partner=partner))
     assert not await refused(given.seat(ada, given.EVERYBODY, client=client))
@@ -189,4 +190,4 @@ async def test_an_id_names_its_table_and_sorts_by_its_making() -> None:
     assert partner.id.partition("_")[0] == "partner"
     assert len(partner.id) == len("partner_") + 26
     prefixes = [new_proposal_id(kind).partition("_")[0] for kind in ProposalKind]
-    assert prefixes == ["offer", "modification", "request", "invite"]
+    assert prefixes == ["offer", "modification", "request", "invite", "approval"]

@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Unpack
 
 import settings
-from domain import changes, invites, modifications, partnerships, proposals, tokens
+from domain import changes, invites, inviting, modifications, partnerships, proposals, tokens
 from domain.modifications import Wanted
 from domain.seats import Seat
 from models.account import Account
@@ -94,7 +94,7 @@ async def _offer(
 async def invite(by: Seat, to: Partner | Account, email: str = ADDRESS, name: str | None = "Jo Island") -> str:
     """Invite somebody to become a partner's admin or an account's owner; returns the invite's id."""
     async with changes.change(by=by) as c:
-        return await invites.send(
+        return await inviting.send(
             c,
             InviteKind.PARTNER_ADMIN if isinstance(to, Partner) else InviteKind.ACCOUNT_OWNER,
             email=email,
@@ -218,7 +218,7 @@ def html(mail: EmailMessage) -> str:
     return str(body.get_content())
 
 
-async def eventually(holds: Callable[[], Awaitable[bool]], within: float = 10) -> None:
+async def eventually(holds: Callable[[], Awaitable[bool]], within: float = 30) -> None:
     """Wait until something has come about; fail when it does not."""
     async with asyncio.timeout(within):
         while not await holds():  # noqa: ASYNC110  what is waited for is in another process or a database

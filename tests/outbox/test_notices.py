@@ -12,6 +12,7 @@ from models.enums import (
     InviteKind,
     NoticeChannel,
     NoticeUrgency,
+    PartnerMemberRole,
     PartnershipStatus,
     ProposalStatus,
     SecurityRole,
@@ -342,6 +343,17 @@ async def test_0_9_a_former_partner_is_not_told() -> None:
     contact = await Contact.get()
     await contacts.update(by=who.clara, contact_id=contact.id, phone="+43 2")
     assert await noticed() == [("Paula Partner", "contact.updated", ACTION)]
+
+
+async def test_3_0_a_client_partner_learns_nothing_of_a_customer_s_contacts() -> None:
+    who = await scenes.companies()
+    broker = await given.client_partner("Harrow Brokers")
+    await given.member(broker, PartnerMemberRole.ADMIN, await given.user("Hanna Harrow"))
+    await given.engaged(await given.project(who.account), broker)
+    contact = await given.contact(who.client)
+    await contacts.update(by=who.clara, contact_id=contact.id, name="Nora New")
+    assert await noticed() == []
+    assert [event.partner_id for event in await Event.all()] == [None]
 
 
 async def test_0_9_what_nobody_acknowledges_is_reminded_of_after_3_and_after_7_days_and_never_again(

@@ -68,6 +68,7 @@ def test_every_route_leads_to_a_message_and_every_message_has_a_template_and_a_r
     parts = {"layout.txt", "layout.mjml", "offer-facts", "offer-why", "invite-facts", "invite-why"}
     parts |= {"access-facts", "access-asked", "access-why", "access-both"}
     parts |= {"modification-facts", "modification-asked", "modification-why"}
+    parts |= {"approval-facts", "project-why", "project-access"}
     assert pages - parts == routed
 
 

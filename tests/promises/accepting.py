@@ -1,14 +1,13 @@
-"""One of the processes of P7: accepts every proposal it is given, as soon as all the others are ready to."""
+"""One of the processes of P7: does all that it is given, as soon as all the others are ready to."""
 
 import asyncio
 from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing.synchronize import Barrier
 from typing import TYPE_CHECKING
 
-from domain import proposals
 from domain.errors import Refusal
-from domain.seats import Seat
 from models import database
 
 if TYPE_CHECKING:
@@ -19,30 +18,29 @@ PATIENCE = 60.0
 
 @dataclass(frozen=True)
 class Task:
-    """What each process is to do. `account_ids`: those that an offer's acceptance connects."""
+    """What a process is to do: a verb, and what it is called with each time."""
 
     url: str
-    proposal_ids: list[str]
-    by: Seat
-    account_ids: list[str] | None = None
+    verb: Callable[..., Awaitable[object]]
+    calls: Sequence[Mapping[str, object]]
 
 
-def accept_all(task: Task, ready: Barrier, answers: "Queue[Counter[str]]") -> None:
+def do_all(task: Task, ready: Barrier, answers: "Queue[Counter[str]]") -> None:
     """Run in a process of its own; answer how often each outcome came."""
-    answers.put(asyncio.run(_accept_all(task, ready)))
+    answers.put(asyncio.run(_do_all(task, ready)))
 
 
-async def _accept_all(task: Task, ready: Barrier) -> Counter[str]:
+async def _do_all(task: Task, ready: Barrier) -> Counter[str]:
     async with database.connected(task.url):
         ready.wait(PATIENCE)
-        return Counter([await _outcome(proposal_id, task) for proposal_id in task.proposal_ids])
+        return Counter([await _outcome(task.verb, given) for given in task.calls])
 
 
-async def _outcome(proposal_id: str, task: Task) -> str:
+async def _outcome(verb: Callable[..., Awaitable[object]], given: Mapping[str, object]) -> str:
     try:
-        await proposals.accept(proposal_id, by=task.by, account_ids=task.account_ids)
+        await verb(**given)
     except Refusal as refusal:
         return refusal.code
     except Exception as fault:  # noqa: BLE001
         return repr(fault)
-    return "accepted"
+    return "done"

@@ -11,7 +11,9 @@ from typing import Final
 
 from tests.promises.neighbours import Secret
 
-_NORTHWIND: Final = """
+_INSIDE: Final = "project actionitem conversation message file widget rating approval words event-both"
+
+_NORTHWIND: Final = f"""
 northwind: partner company inside invite invited event-both event-partner
 northwind-earned: commission
 asker: partner company listed listing
@@ -34,6 +36,9 @@ harbour-kept: contact name reach behalf
 harbour-erased: contact
 harbour-depot: called
 harbour-owner harbour-manager harbour-staff bakery-owner: user mail staff
+harbour-relaunch harbour-intern: {_INSIDE} projectmember
+brokers: partner company
+brokers-admin brokers-member: user mail
 vendor: user
 """
 
@@ -48,7 +53,9 @@ harbour-hook: event-client reason
 harbour-depot: called
 harbour-owner: user
 
-northwind rival former asker: partner company
+northwind rival former asker brokers: partner company
+brokers-harbour: partnership words
+brokers-admin: user
 asker: listed listing
 northwind-admin rival-admin former-admin asker-admin vendor: user
 northwind-lent northwind-asked rival-lent asker-lent: contact name reach
@@ -65,7 +72,10 @@ _MAIN: Final = f"""{_HARBOUR}
 harbour: account called plan invite invited
 harbour-invite: invite mail words
 harbour-owner harbour-manager harbour-staff: user mail staff
-northwind-admin rival-admin: mail
+northwind-admin rival-admin brokers-admin brokers-member: mail
+brokers-member: user
+harbour-relaunch harbour-intern: {_INSIDE} projectmember
+harbour-relaunch-invite: invite mail words
 northwind-harbour northwind-harbour-before rival-harbour former-harbour: grant
 rival-harbour-asking rival-harbour-denied: request
 """
@@ -74,9 +84,10 @@ _ANNEX: Final = f"""{_HARBOUR}
 harbour-annex: account called
 harbour-annex-owner sam: user mail
 harbour-annex-owner sam-annex: staff
+harbour-annex-works: {_INSIDE}
 """
 
-_STRANGER: Final = """
+_STRANGER: Final = f"""
 stranger: partner company inside event-both event-partner
 stranger-earned: commission
 asker: partner company listed listing
@@ -94,15 +105,40 @@ exchange: client company account called
 exchange-lent exchange-kept exchange-asked exchange-planned exchange-teammate: contact name reach
 exchange-depot: called
 exchange-owner: user mail staff
+exchange-audit: {_INSIDE} projectmember
+brokers: partner company
+brokers-admin brokers-other: user mail
 vendor: user
+"""
+
+# What Brokers' people know of what they are on, and of each other.
+_BROKERS: Final = """
+brokers: partner company inside
+brokers-admin brokers-member brokers-other: user mail member
+asker: partner company listed listing
+vendor: user
+"""
+_BROKERS_AT_HARBOUR: Final = f"""{_BROKERS}
+harbour: client company account called
+harbour-owner harbour-manager harbour-staff: user mail staff
+harbour-relaunch: {_INSIDE} projectmember
+"""
+_BROKERS_AT_EXCHANGE: Final = f"""{_BROKERS}
+exchange: client company account called
+exchange-owner: user mail staff
+exchange-audit: {_INSIDE} projectmember
 """
 
 KNOWN: Final[Mapping[str, str]] = {
     # Who is listed, anybody may know.
     "n": "asker: partner company listed listing",
     # All but how contacts are reached, drafts, teams, and what is a side's alone.
-    "v": """
-northwind rival former asker stranger: partner company inside invite invited event-both
+    "v": f"""
+northwind rival former asker stranger brokers: partner company inside invite invited event-both
+brokers-harbour brokers-exchange: partnership words
+brokers-admin brokers-member brokers-other: user mail member
+harbour-relaunch harbour-intern exchange-audit: {_INSIDE} projectmember
+harbour-annex-works: {_INSIDE}
 harbour bakery exchange: client company account called plan invite invited event-both
 vendor: *
 northwind-admin northwind-member rival-admin former-admin asker-admin stranger-admin sam: user mail member
@@ -119,6 +155,7 @@ rival-lent rival-kept former-lent former-kept asker-lent asker-kept bakery-lent 
 harbour-kept: behalf
 harbour-erased: contact
 northwind-invite stranger-invite harbour-invite exchange-invite: invite mail words
+harbour-relaunch-invite exchange-audit-invite: invite mail words
 northwind-harbour stranger-exchange: partnership offer item assigned grant words
 northwind-harbour stranger-exchange: event-both event-partner event-client event-vendor
 northwind-harbour-asked stranger-exchange-asked: modification item assigned words
@@ -181,6 +218,19 @@ stranger: invite invited
 stranger-admin: *
 stranger-hook: endpoint delivery url
 """,
+    "K": f"""{_BROKERS_AT_HARBOUR}{_BROKERS_AT_EXCHANGE}
+brokers: invite invited event-both
+brokers-admin: *
+brokers-harbour brokers-exchange: partnership words
+harbour-relaunch-invite exchange-audit-invite: invite mail words
+harbour-intern: {_INSIDE} projectmember
+""",
+    "k": f"""{_BROKERS_AT_HARBOUR}
+brokers-member: *
+""",
+    "q": f"""{_BROKERS_AT_EXCHANGE}
+brokers-other: *
+""",
     "O": f"""{_MAIN}
 harbour-owner: *
 harbour-depot: account staff
@@ -206,7 +256,7 @@ northwind-admin: user mail
 northwind-bakery: partnership offer item grant words event-both
 vendor: user
 """,
-    "E": """
+    "E": f"""
 exchange: client company account called plan invite invited event-both
 exchange-owner: *
 exchange-lent exchange-kept exchange-asked exchange-planned exchange-teammate: contact name reach
@@ -214,6 +264,11 @@ exchange-depot: account called staff
 exchange-invite: invite mail words
 exchange-plan: modification item assigned words
 exchange-team: manager
+exchange-audit: {_INSIDE} projectmember
+exchange-audit-invite: invite mail words
+brokers: partner company
+brokers-exchange: partnership words
+brokers-admin brokers-other: user mail
 stranger: partner company
 asker: partner company listed listing
 stranger-admin: user mail
@@ -251,8 +306,13 @@ FELT: Final[Mapping[str, str]] = {
     "OMT": "northwind-admin rival-admin: member",
     "B": "northwind-admin: member",
     "E": "stranger-admin: member",
-    # A partnership's tile counts all the accounts that it connects, and its end would cost all of them.
-    "X2": "northwind-harbour rival-harbour: grant\nrival-harbour-asking: request",
+    # Which companies are on a project, and whose people share it.
+    "vPpKkOMT": "harbour-relaunch: engagement",
+    "vSKqE1": "exchange-audit: engagement",
+    # How many licences a company has left is told to all of its members.
+    "kq": "harbour-relaunch-invite exchange-audit-invite: invite",
+    # A partnership's tile counts all the accounts that it connects, and its end would cost all of them, and projects.
+    "X2": "northwind-harbour rival-harbour: grant\nrival-harbour-asking: request\nharbour-relaunch: engagement",
     # What a person's other seats are called, and how much waits there: to be answered, and to be read.
     "1": "harbour: client\nsam-annex: notice\nnorthwind-harbour-asked: modification",
     "2": "stranger: partner\nsam: notice",

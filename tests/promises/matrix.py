@@ -41,6 +41,14 @@ COMMAND: Final = "python -m tests.promises.matrix"
 # Tables side by side.
 ABREAST: Final = 4
 
+# Whatever is in a project.
+_IN_PROJECTS: Final = {
+    "Harbour's Relaunch": "harbour-relaunch",
+    "Intern, without Brokers": "harbour-intern",
+    "Annex's": "harbour-annex-works",
+    "Exchange's": "exchange-audit",
+}
+
 # TABLE: which objects of the world the matrix shows, by type: what they are to their readers.
 SHOWN: Final[Mapping[str, Mapping[str, str]]] = {
     "AccessRequest": {"Rival's, for Main": "rival-harbour-asking", "Rival's, denied": "rival-harbour-denied"},
@@ -51,6 +59,7 @@ SHOWN: Final[Mapping[str, Mapping[str, str]]] = {
         "Stranger's on Exchange's": "stranger-exchange",
     },
     "Account": {"Main": "main", "Annex": "annex", "Bakery's": "bakery's", "Exchange's": "exchange's"},
+    "ActionItem": _IN_PROJECTS,
     "AssignedContact": {
         "Northwind's, lent Harbour": "northwind-harbour, partner's",
         "Harbour's, lent Northwind": "northwind-harbour, client's",
@@ -73,6 +82,7 @@ SHOWN: Final[Mapping[str, Mapping[str, str]]] = {
         "Harbour's, erased": "harbour-erased",
         "Exchange's, kept": "exchange-kept",
     },
+    "Conversation": _IN_PROJECTS,
     "Event": {
         "for both": "northwind-harbour: both",
         "for partner and vendor": "northwind-harbour: partner",
@@ -82,14 +92,19 @@ SHOWN: Final[Mapping[str, Mapping[str, str]]] = {
         "for the client alone": "northwind-harbour: client_alone",
         "Stranger's, for both": "stranger-exchange: both",
         "of Harbour's contact": "harbour-kept: updated",
+        "of Relaunch": "harbour-relaunch",
+        "of Exchange's project": "exchange-audit",
     },
     "Invite": {
         "Northwind's of a member": "northwind-invite",
         "vendor's of its admin": "northwind's admin",
         "Harbour's, into Main": "harbour-invite",
+        "Harbour's, into Relaunch": "harbour-relaunch-invite",
+        "Exchange's, into its project": "exchange-audit-invite",
         "Asker's letter": "asker-letter",
         "Stranger's of a member": "stranger-invite",
     },
+    "Message": _IN_PROJECTS,
     "Modification": {
         "Northwind's, open": "northwind-harbour-asked",
         "Northwind's draft": "northwind-plan",
@@ -116,11 +131,12 @@ SHOWN: Final[Mapping[str, Mapping[str, str]]] = {
         "Sam's 2": "sam-annex: action",
         "E's": "exchange-owner: action",
     },
-    "Partner": {"Northwind": "northwind", "Rival": "rival", "Former": "former", "Asker": "asker"},
+    "Partner": {"Northwind": "northwind", "Rival": "rival", "Former": "former", "Asker": "asker", "Brokers": "brokers"},
     "PartnerMember": {
         "Northwind's": "p northwind-member",
         "Rival's": "R rival-admin",
         "who left Northwind": "R left northwind",
+        "Brokers'": "k brokers-member",
     },
     "Partnership": {
         "Northwind and Harbour": "northwind-harbour",
@@ -131,6 +147,8 @@ SHOWN: Final[Mapping[str, Mapping[str, str]]] = {
         "Northwind and Bakery": "northwind-bakery",
         "Stranger and Exchange": "stranger-exchange",
         "Asker's letter": "asker-letter",
+        "Brokers and Harbour": "brokers-harbour",
+        "Brokers and Exchange": "brokers-exchange",
     },
     "PartnershipManager": {"Northwind's": "northwind's", "Harbour's": "harbour's", "Stranger's": "stranger's"},
     "PartnershipOffer": {
@@ -140,6 +158,16 @@ SHOWN: Final[Mapping[str, Mapping[str, str]]] = {
         "Asker's by letter": "asker-letter",
         "Stranger's": "stranger-exchange",
     },
+    "Project": _IN_PROJECTS,
+    "ProjectApproval": {**_IN_PROJECTS, "Relaunch's, declined": "harbour-relaunch: decided"},
+    "ProjectFile": _IN_PROJECTS,
+    "ProjectMember": {
+        "k, on Relaunch": "k harbour-relaunch",
+        "K, as admin": "K harbour-intern",
+        "q, on Exchange's": "q exchange-audit",
+        "who left Relaunch": "q left relaunch",
+    },
+    "Rating": _IN_PROJECTS,
     "Seat": {
         "P's": "P northwind-admin",
         "O's": "O harbour-owner",
@@ -162,6 +190,8 @@ SHOWN: Final[Mapping[str, Mapping[str, str]]] = {
         "Former's admin": "former-admin",
         "Exchange's owner": "exchange-owner",
         "Sam": "sam",
+        "Brokers' admin": "brokers-admin",
+        "Brokers' collaborator": "brokers-member",
     },
     "WebhookDelivery": {
         "Northwind's": "northwind-hook: first",
@@ -175,6 +205,7 @@ SHOWN: Final[Mapping[str, Mapping[str, str]]] = {
         "vendor's": "vendor's",
         "Stranger's": "stranger's",
     },
+    "Widget": _IN_PROJECTS,
 }
 
 # TABLE: what the roots with a required argument are asked for: rows of the world by the prefix of their ids and their
@@ -183,11 +214,13 @@ ASKED: Final[Mapping[str, Sequence[str]]] = {
     "account": ("account main", "account exchange's"),
     "client": ("client harbour", "client exchange"),
     "contact": ("contact northwind-lent", "contact exchange-kept"),
+    "fileLinks": ("file harbour-relaunch", "file exchange-audit"),
     "invite": ("link invite of northwind-invite", "link sign-in of harbour-owner"),
     "node": ("partnership northwind-harbour", "partnership stranger-exchange"),
     "nodes": ("partnership northwind-harbour", "partnership stranger-exchange"),
     "partner": ("partner northwind", "partner stranger"),
     "partnership": ("partnership northwind-harbour", "partnership stranger-exchange"),
+    "project": ("project harbour-relaunch", "project exchange-audit"),
     "signInLink": ("link sign-in of harbour-owner", "link invite of northwind-invite"),
 }
 
@@ -390,7 +423,7 @@ def _letter(answer: Any, above: Sequence[str | int], row: str) -> str:
 def _inside(value: Any, step: str) -> Any:
     """A field of an object; of a list of plain objects, the first value that one of them holds."""
     if isinstance(value, list):
-        return next((item[step] for item in value if item[step] is not None), None)
+        return next((item[step] for item in value if item is not None and item[step] is not None), None)
     return None if value is None else value[step]
 
 

@@ -3,6 +3,8 @@
 Partners: Northwind, which works for Harbour and Bakery. Rival, which works for Harbour too; its access has expired.
 Former, whose partnership with Harbour has ended. Asker, which has offered Harbour one. Stranger, which works for
 Exchange, and of whom none of the others knows. Clients: Harbour with two accounts, Main and Annex; Bakery; Exchange.
+Brokers is a client partner that Harbour and Exchange share: it was brought into Harbour's project Relaunch and into
+Exchange's Audit; Intern, in Main too, and Works, in Annex, are without it.
 
 Every row and every text in it belongs to an owner and a sort, and says so: the id `contact_0042-zz-harbour-kept-zz` and
 the e-mail address `zz-harbour-kept.reach-zz@example.com` are `harbour-kept contact` and `harbour-kept reach` wherever
@@ -56,14 +58,17 @@ from models.base import IdField, new_id
 from models.enums import (
     AccessStatus,
     AccountStatus,
+    ActionItemStatus,
     Audience,
     ContactPurpose,
+    FileStatus,
     InviteKind,
     LinkPurpose,
     ModificationKind,
     NoticeChannel,
     PartnerKind,
     PartnerMemberRole,
+    PartnershipKind,
     ProposalKind,
     ProposalStatus,
     Role,
@@ -88,6 +93,9 @@ SEATS: Final[Mapping[str, str]] = {
     "F": "Former's admin",
     "A": "Asker's admin",
     "S": "Stranger's admin",
+    "K": "Brokers' admin",
+    "k": "Brokers' collaborator on Harbour's project",
+    "q": "Brokers' collaborator on Exchange's project; was on Harbour's before",
     "O": "owner of Harbour's account Main",
     "M": "manager of Main",
     "T": "staff of Main",
@@ -98,7 +106,7 @@ SEATS: Final[Mapping[str, str]] = {
     "1": "Sam, in the seat of Stranger's collaborator",
     "2": "Sam again, in the seat of Annex's staff",
 }
-GROUPS: Final = ("n", "v", "Pp", "RFAS", "OMTX", "BE", "G", "12")
+GROUPS: Final = ("n", "v", "Pp", "RFAS", "Kkq", "OMTX", "BE", "G", "12")
 
 _TEXT = re.compile(r"zz-([a-z-]+)\.([a-z-]+)-zz")
 _TOKEN = re.compile(r'"([A-Za-z0-9_-]{12,})"')
@@ -242,6 +250,7 @@ class _Story:
         self.users: dict[str, models.User] = {}
         self.contacts: dict[str, models.Contact] = {}
         self.partnerships: dict[str, models.Partnership] = {}
+        self.projects: dict[str, models.Project] = {}
 
     async def told(self) -> None:
         """Everything that happened, in order."""
@@ -249,6 +258,7 @@ class _Story:
         await self.people_of_the_vendor()
         for name in ("northwind", "rival", "former", "asker", "stranger"):
             await self.partner(name)
+        await self.partner("brokers", PartnerKind.CLIENT_PARTNER)
         for name in ("harbour", "bakery", "exchange"):
             await self.client(name)
         await self.people()
@@ -261,6 +271,7 @@ class _Story:
         await self.earnings()
         await self.directory()
         await self.invites()
+        await self.brokered()
         await self.log()
         await self.published()
         await self.sessions()
@@ -280,13 +291,13 @@ class _Story:
             self.vendor = await given.seat(user, given.EVERYBODY | {Role.ADMIN})
         self.world.seats["v"] = self.vendor
 
-    async def partner(self, name: str) -> None:
+    async def partner(self, name: str, kind: PartnerKind = PartnerKind.PARTNER) -> None:
         domain = f"{mark(name, 'inside')}.example"
         with of(name):
             partner_id = await partners.create(
                 by=self.vendor,
                 name=f"Partner {mark(name, 'company')}",
-                kind=PartnerKind.PARTNER,
+                kind=kind,
                 domain=domain,
                 licences=9,
                 admin_email=f"{mark(name, 'invited')}@{domain}",
@@ -335,6 +346,9 @@ class _Story:
         await self.member("p", "northwind", collaborator, "northwind-member")
         for letter, name in zip("RFAS", ("rival", "former", "asker", "stranger"), strict=True):
             await self.member(letter, name, admin, f"{name}-admin")
+        await self.member("K", "brokers", admin, "brokers-admin")
+        await self.member("k", "brokers", collaborator, "brokers-member")
+        await self.member("q", "brokers", collaborator, "brokers-other")
         await self.staff("O", "harbour", owner, "harbour-owner")
         await self.staff("M", "harbour", manager, "harbour-manager")
         await self.staff("T", "harbour", staff, "harbour-staff")
@@ -735,15 +749,163 @@ class _Story:
             async with changes.change(by=by) as c:
                 c.event(
                     "invite.sent",
-                    stream=partner_id or row.account_id or row.id,
+                    stream=partner_id or row.project_id or row.account_id or row.id,
                     subject=row.id,
                     proposal_id=row.id,
                     account_id=row.account_id,
+                    project_id=row.project_id,
                     partner_id=partner_id,
                     client_id=client_id,
                 )
         self.world.name(owner, row)
         self.world.links[f"invite of {owner}"] = tokens.of_link(link)
+
+    # ── projects ──
+
+    async def brokered(self) -> None:
+        """Harbour and Exchange share Brokers in a project of each; two others of Harbour's are without it."""
+        for client in ("harbour", "exchange"):
+            owner = f"brokers-{client}"
+            with of(owner):
+                self.partnerships[owner] = await given.partnership(
+                    self.partners["brokers"],
+                    self.clients[client],
+                    kind=PartnershipKind.INTERMEDIARY,
+                    title=f"Title {mark(owner, 'words')}",
+                )
+            self.world.name(owner, self.partnerships[owner])
+        for owner, account, on_it in (
+            ("harbour-relaunch", "harbour", "Kk"),
+            ("harbour-intern", "harbour", "K"),
+            ("harbour-annex-works", "annex", ""),
+            ("exchange-audit", "exchange", "Kq"),
+        ):
+            await self.project(owner, account, on_it)
+        for owner, speaker in (("harbour-relaunch", "O"), ("exchange-audit", "E")):
+            project, company = self.projects[owner], self.partners["brokers"]
+            about: dict[str, Any] = {"project": project, "account_id": project.account_id, "partner": company}
+            client_id = self.seat(speaker).client_id
+            await self.invite(
+                f"{owner}-invite",
+                speaker,
+                InviteKind.PROJECT,
+                client_id=client_id,
+                from_client_id=client_id,
+                proposed_by_side=Side.CLIENT,
+                **about,
+            )
+        with of("harbour-relaunch-before"):
+            left = await given.on_project(self.projects["harbour-relaunch"], self.seat("q"), removed_at=clock.now())
+        self.world.name("q left relaunch", left)
+
+    async def project(self, owner: str, account: str, on_it: str) -> None:
+        """A project with everything that can be in one. `on_it`: who of Brokers is on it, its admin anyhow."""
+        words, speaker = mark(owner, "words"), {"harbour": "O", "annex": "X", "exchange": "E"}[account]
+        by = self.seat(speaker)
+        asked = self.seat(on_it[-1]) if on_it else by
+        with of(owner):
+            project = self.projects[owner] = await given.project(
+                self.accounts[account],
+                f"Project {words}",
+                messages=1,
+                items=1,
+                items_done=1,
+                starts_on=date(2027, 1, 1),
+                due_on=date(2027, 3, 31),
+            )
+            if len(on_it) > 1:
+                await given.engaged(project, self.partners["brokers"])
+            for letter in on_it:
+                member = await given.on_project(project, self.seat(letter), is_assigned=letter != "K")
+                self.world.name(f"{letter} {owner}", member)
+            conversation = await models.Conversation.create(
+                project=project, title=f"Talk {words}", last_seq=1, created_at=clock.now()
+            )
+            rows: list[Model] = [
+                project,
+                conversation,
+                await models.Message.create(
+                    conversation=conversation,
+                    project=project,
+                    seq=1,
+                    author_id=by.user_id,
+                    body=f"Hello {words}",
+                    sent_at=clock.now(),
+                ),
+                await models.ActionItem.create(
+                    project=project,
+                    title=f"Do {words}",
+                    assignee_id=asked.user_id,
+                    due_on=date(2027, 2, 1),
+                    status=ActionItemStatus.DONE,
+                    completed_by_id=by.user_id,
+                    completed_at=clock.now(),
+                    created_at=clock.now(),
+                ),
+                file := await models.ProjectFile.create(
+                    project=project,
+                    name=f"{words}.txt",
+                    status=FileStatus.READY,
+                    content_type="text/plain",
+                    size=5,
+                    digest="00" * 32,
+                    uploaded_by_id=by.user_id,
+                    uploaded_at=clock.now(),
+                ),
+                await models.Widget.create(
+                    project=project, title=f"Page {words}", url=f"https://example.com/{words}", added_at=clock.now()
+                ),
+                await models.Rating.create(
+                    project=project,
+                    requested_from_id=asked.user_id,
+                    score=4,
+                    comment=f"Good {words}",
+                    requested_at=clock.now(),
+                    given_at=clock.now(),
+                ),
+                await given.approval(
+                    project, asked, title=f"Plan {words}", message=f"Well {words}", proposed_by_id=self.vendor.user_id
+                ),
+            ]
+            decided = await given.approval(
+                project,
+                asked,
+                title=f"Text {words}",
+                file=file,
+                from_client_id=self.accounts[account].client_id,
+                proposed_by_id=by.user_id,
+                proposed_by_side=Side.CLIENT,
+                status=ProposalStatus.DECLINED,
+                decided_by_id=asked.user_id,
+                decided_at=clock.now(),
+                comment=f"No {words}",
+            )
+            async with changes.change(by=by) as c:
+                for topic in ("project.created", "message.posted"):
+                    c.event(
+                        topic,
+                        stream=project.id,
+                        subject=project.id,
+                        reason=f"Since {words}",
+                        project_id=project.id,
+                        client_id=self.accounts[account].client_id,
+                    )
+            tallies = [
+                await models.ProjectTally.create(
+                    project=project, account_id=project.account_id, user_id=seat.user_id, messages_read=1
+                )
+                for seat in (asked, *([by] if asked is not by else []))
+            ]
+            reading = await models.ConversationReading.create(conversation=conversation, user_id=by.user_id, read_seq=1)
+        for row in rows:
+            self.world.name(owner, row)
+        self.world.name(f"{owner}: decided", decided)
+        event = await models.Event.filter(stream=project.id).order_by("version").first()
+        assert event is not None
+        self.world.name(owner, event)
+        for tally in tallies:
+            self.addressed(tally, tally.user_id, owner)
+        self.addressed(reading, reading.user_id, owner)
 
     async def log(self) -> None:
         """In two partnerships something that each audience hears of."""

@@ -1,15 +1,16 @@
-"""P7: no second acceptance. 8 processes, 100 offers or requests, each process tries to accept each."""
+"""P7: no second acceptance, no member above the licences, no second admin. 8 processes, 100 of each, all at once."""
 
 import asyncio
 import sys
 from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
 
 import models
-from domain import changes, grants, partnerships
+from domain import changes, engagements, grants, partners, partnerships, proposals
 from domain.seats import Seat
-from models.enums import AccessStatus, PartnershipStatus, ProposalStatus
+from models.enums import AccessStatus, PartnerKind, PartnerMemberRole, PartnershipStatus, ProposalStatus, Role
 from tests import given
-from tests.promises.accepting import PATIENCE, Task, accept_all
+from tests.promises.accepting import PATIENCE, Task, do_all
 from tests.promises.forks import FORKS
 
 PROCESSES = 8
@@ -32,7 +33,8 @@ async def test_p7_of_800_acceptances_of_100_offers_exactly_100_count(committed: 
     owner = await given.staff(account)
     offer_ids = await offered(owner, client)
 
-    outcomes = await asyncio.to_thread(at_once, Task(committed, offer_ids, owner, [account.id]))
+    calls = [{"proposal_id": offer_id, "by": owner, "account_ids": [account.id]} for offer_id in offer_ids]
+    outcomes = await asyncio.to_thread(at_once, [Task(committed, proposals.accept, calls)] * PROCESSES)
 
     statuses = Counter(offer.status for offer in await models.Proposal.all())
     partnerships_now = Counter(partnership.status for partnership in await models.Partnership.all())
@@ -40,7 +42,7 @@ async def test_p7_of_800_acceptances_of_100_offers_exactly_100_count(committed: 
     accepted = Counter(event.proposal_id for event in await models.Event.filter(topic="partnership.accepted"))
     connected = Counter(event.proposal_id for event in await models.Event.filter(topic="grant.connected"))
     sys.stdout.write(f'{{"promise": "P7", "outcomes": {dict(outcomes)}, "accepted": {len(accepted)}}}\n')
-    assert outcomes == {"accepted": OFFERS, "WRONG_STATE": (PROCESSES - 1) * OFFERS}
+    assert outcomes == {"done": OFFERS, "WRONG_STATE": (PROCESSES - 1) * OFFERS}
     assert statuses == {ProposalStatus.ACCEPTED: OFFERS}
     assert partnerships_now == {PartnershipStatus.ACTIVE: OFFERS}
     assert set(access.values()) == {1}
@@ -65,23 +67,95 @@ async def test_p7_of_800_approvals_of_100_requests_for_access_exactly_100_count(
     owner = await given.staff(account)
     request_ids = await requested(client, account)
 
-    outcomes = await asyncio.to_thread(at_once, Task(committed, request_ids, owner))
+    calls = [{"proposal_id": request_id, "by": owner} for request_id in request_ids]
+    outcomes = await asyncio.to_thread(at_once, [Task(committed, proposals.accept, calls)] * PROCESSES)
 
     statuses = Counter(request.status for request in await models.Proposal.all())
     access = Counter((grant.status, grant.version) for grant in await models.AccessGrant.all())
     enabled = Counter(event.proposal_id for event in await models.Event.filter(topic="grant.enabled"))
     sys.stdout.write(f'{{"promise": "P7", "outcomes": {dict(outcomes)}, "approved": {len(enabled)}}}\n')
-    assert outcomes == {"accepted": OFFERS, "WRONG_STATE": (PROCESSES - 1) * OFFERS}
+    assert outcomes == {"done": OFFERS, "WRONG_STATE": (PROCESSES - 1) * OFFERS}
     assert statuses == {ProposalStatus.ACCEPTED: OFFERS}
     assert access == {(AccessStatus.ENABLED, 2): OFFERS}
     assert enabled == Counter(request_ids)
     assert await whole_chains(2) == OFFERS
 
 
-def at_once(task: Task) -> Counter[str]:
-    """Start the processes, wait for their ends, and add up what they were answered."""
-    ready, answers = FORKS.Barrier(PROCESSES), FORKS.Queue()
-    processes = [FORKS.Process(target=accept_all, args=(task, ready, answers)) for _ in range(PROCESSES)]
+async def companies(members: int, **columns: object) -> list[models.Partner]:
+    """Write a hundred companies with so many members, the first of whom is the admin."""
+    made = [await given.partner(f"Partner {n}", domain=f"n{n}.example", **columns) for n in range(OFFERS)]
+    for company in made:
+        await given.member(company, PartnerMemberRole.ADMIN)
+        for _ in range(members - 1):
+            await given.member(company)
+    return made
+
+
+async def test_p7_of_800_invites_for_100_last_licences_exactly_100_are_sent(committed: str) -> None:
+    vendor, made = await given.admin(), await companies(members=1, licences=2, kind=PartnerKind.CLIENT_PARTNER)
+    project = await given.project(await given.account(await given.client()))
+    for company in made:
+        await given.engaged(project, company)
+    # Half of them to the company, half to the project.
+    ways: list[tuple[Callable[..., Awaitable[object]], str]]
+    ways = [(partners.invite_member, "partner_id"), (engagements.invite, "project_id")] * (PROCESSES // 2)
+    tasks = [
+        Task(
+            committed,
+            verb,
+            [
+                {"by": vendor, "email": f"p{n}@{company.domain}"}
+                | {into: company.id if into == "partner_id" else project.id}
+                for company in made
+            ],
+        )
+        for n, (verb, into) in enumerate(ways)
+    ]
+
+    outcomes = await asyncio.to_thread(at_once, tasks)
+
+    invited = Counter(invite.partner_id for invite in await models.Proposal.all())
+    sent = await models.Event.filter(topic="invite.sent")
+    sys.stdout.write(f'{{"promise": "P7", "outcomes": {dict(outcomes)}, "invited": {len(invited)}}}\n')
+    assert outcomes == {"done": OFFERS, "LICENCES_USED_UP": (PROCESSES - 1) * OFFERS}
+    assert invited == dict.fromkeys((company.id for company in made), 1)
+    assert len({event.proposal_id for event in sent}) == len(sent) == OFFERS
+
+
+async def test_p7_however_often_the_admin_s_part_passes_on_at_once_there_is_one_admin(committed: str) -> None:
+    vendor, made = await given.admin(), await companies(members=1 + PROCESSES, licences=9)
+    places = [
+        await models.PartnerMember.filter(partner_id=company.id, role=PartnerMemberRole.COLLABORATOR).order_by("id")
+        for company in made
+    ]
+    tasks = [
+        Task(
+            committed,
+            partners.transfer_admin,
+            [
+                {"by": vendor, "partner_id": company.id, "member_id": of_company[n].id}
+                for company, of_company in zip(made, places, strict=True)
+            ],
+        )
+        for n in range(PROCESSES)
+    ]
+
+    outcomes = await asyncio.to_thread(at_once, tasks)
+
+    admins = {company.id: company.admin_id for company in await models.Partner.all()}
+    leading = await models.PartnerMember.filter(role=PartnerMemberRole.ADMIN)
+    seated = [seat for seat in await models.Seat.all() if Role.PARTNER_ADMIN in seat.roles]
+    sys.stdout.write(f'{{"promise": "P7", "outcomes": {dict(outcomes)}, "admins": {len(leading)}}}\n')
+    assert outcomes == {"done": PROCESSES * OFFERS}
+    assert len(leading) == len(seated) == OFFERS
+    assert {place.partner_id: place.user_id for place in leading} == admins
+    assert {seat.partner_id: seat.user_id for seat in seated} == admins
+
+
+def at_once(tasks: Sequence[Task]) -> Counter[str]:
+    """Start a process for each task, wait for their ends, and add up what they were answered."""
+    ready, answers = FORKS.Barrier(len(tasks)), FORKS.Queue()
+    processes = [FORKS.Process(target=do_all, args=(task, ready, answers)) for task in tasks]
     for process in processes:
         process.start()
     try:

@@ -79,9 +79,12 @@ async def _neighbourhood(copied: Copied) -> AsyncIterator[Neighbourhood]:
             there.text = await there.matrix.text()
             for text, seat, body in there.matrix.answers:
                 there.told.setdefault(seat, {})[Question(text)] = body
-            of_roots, of_objects = list(of_everybody()), list(of_the_signed_in(world))
-            for seat in SEATS:
-                for question in [*of_roots, *(of_objects if world.seats[seat] else ())]:
+            # One question after the other: who has the same roles finds its plan made.
+            for question in of_everybody():
+                for seat in SEATS:
+                    there.told[seat][question] = await there.ask(seat, question)
+            for question in of_the_signed_in(world):
+                for seat in [seat for seat in SEATS if world.seats[seat]]:
                     there.told[seat][question] = await there.ask(seat, question)
         yield there
 
@@ -365,8 +368,8 @@ async def changed_since(
 ) -> dict[tuple[str, Question], list[str]]:
     """What a seat is told otherwise than before."""
     return {
-        (seat, question): differences(body, after)
-        for seat, answers in before.items()
-        for question, body in answers.items()
-        if (after := await there.ask(seat, question)) != body
+        (seat, question): differences(before[seat][question], after)
+        for question in dict.fromkeys(question for answers in before.values() for question in answers)
+        for seat in before
+        if question in before[seat] and (after := await there.ask(seat, question)) != before[seat][question]
     }

@@ -2,7 +2,7 @@
 
 A generator of our own: hypothesis-graphql writes valid queries too, but with literals only, without named fragments,
 directives and connections inside connections by intent, and it knows neither which ids exist for whom nor the cursors
-of earlier answers. Here each choice is weighed by how seldom a field or argument was reached so far, so that 1,300
+of earlier answers. Here each choice is weighed by how seldom a field or argument was reached so far, so that 1,900
 documents cover the whole query side.
 """
 
@@ -43,6 +43,7 @@ WANTED: Final = 16
 ENOUGH: Final = 13
 CONDITIONS: Final = 4
 ABSENT: Final = object()
+PAGING: Final = frozenset({"first", "after", "last", "before", "orderBy"})
 # What is searched for: nothing, what a LIKE would read as more, other spellings of names that are there, names.
 PIECES: Final = (
     *("", " ", "%", "_", "\\", "100%", "Ö", "oL_w", "\\ s", "STRASSE", "日本", "istanbul  ç", "anne LODZ"),
@@ -165,12 +166,12 @@ class Generator:
         hunger = {type_.name: 0.0 for type_ in self.types}
         for _ in range(4):
             for type_ in self.types:
-                needs = [
+                hunger[type_.name] = max(
                     self.need(type_, name) + 0.7 * self.below(field_, hunger)
-                    for name, field_ in type_.fields.items()
                     if may_read(field_, roles)
-                ]
-                hunger[type_.name] = max(needs)
+                    else 2.0 * (not self.denied[f"{type_.name}.{name}"])
+                    for name, field_ in type_.fields.items()
+                )
         return hunger
 
     def below(self, field_: GraphQLField, hunger: Mapping[str, float]) -> float:
@@ -312,7 +313,7 @@ class _Writer:
             if is_deep and (self.room <= 0 or depth > DEEPEST - 3):
                 continue
             if not may_read(declared, self.roles):
-                weight = 0.1 if self.made.denied[f"{type_.name}.{name}"] else 4.0
+                weight = 0.1 if self.made.denied[f"{type_.name}.{name}"] else 40.0
             else:
                 need = self.made.need(type_, name)
                 hungry += need
@@ -501,7 +502,7 @@ class _Arguments:
         if isinstance(self.source, sources.Page) and not self.paged(self.source, values):
             return None
         for name in self.declared.args:
-            if name not in {"first", "after", "orderBy"} and (self.is_required(name) or self.is_asked(name)):
+            if name not in PAGING and (self.is_required(name) or self.is_asked(name)):
                 values[name] = self.drawn(name), True
         if self.size > 1 and not isinstance(self.source, sources.Page):
             self.writer.rows_left -= self.rows * self.size
@@ -531,15 +532,17 @@ class _Arguments:
         first = self.random.choices(sizes, weights)[0]
         if most < 20 or self.writer.chance(0.7):
             limit = page_bucket(first)
-            values["first"] = (lambda: self.random.choice([first, first, limit, max(1, first - 1)])), most >= 20
+            end = "last" if "last" in self.declared.args and self.is_asked("last") else "first"
+            values[end] = (lambda: self.random.choice([first, first, limit, max(1, first - 1)])), most >= 20
             self.size = max(limit, 20 if most >= 20 else 0)
         else:
             self.size = 20
         self.writer.rows_left -= self.rows * self.size
         order = self.ordered(source, values)
         known = self.made.cursors[order] if order else []
-        if known and self.is_asked("after"):
-            values["after"] = (lambda: self.random.choice(known)), True
+        for name in ("after", "before"):
+            if known and name in self.declared.args and self.is_asked(name):
+                values[name] = (lambda: self.random.choice(known)), True
         return True
 
     def ordered(self, source: sources.Page, values: dict[str, tuple[Draw, bool]]) -> str | None:
@@ -561,6 +564,8 @@ class _Arguments:
         """What makes values of an argument."""
         makers: Mapping[str, Callable[[], Draw]] = {
             "id": self.one_id,
+            "accountId": lambda: self.ids_of("Account", several=False),
+            "fileIds": lambda: self.ids_of("ProjectFile", several=True),
             "ids": self.several_ids,
             "search": lambda: lambda: self.random.choice(PIECES),
             "token": self.tokens,
@@ -590,6 +595,10 @@ class _Arguments:
         type_ = self.random.choices(types, [0.2 + self.writer.hunger[t.name] for t in types])[0]
         self.wanted = [type_.name]
         return lambda: self.an_id(type_)
+
+    def ids_of(self, name: str, *, several: bool) -> Draw:
+        type_ = next(type_ for type_ in self.made.node_types if type_.name == name)
+        return lambda: [self.an_id(type_) for _ in range(self.random.randint(0, 5))] if several else self.an_id(type_)
 
     def several_ids(self) -> Draw:
         types = self.random.choices(

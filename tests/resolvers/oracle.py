@@ -261,6 +261,10 @@ class _Run:
     def of(self, row: Row, parent: str | None = None, value: object = None) -> Of:
         return Of(self.oracle.rows, self.seat, self.oracle.now, row, parent, value)
 
+    def template_of(self, source: sources.Expression) -> str:
+        beside = source.beside
+        return twins.beside(self.sided(source.sql), self.sided(beside.of) if beside else None)
+
     def sided(self, template: sources.Sql) -> str:
         return template if isinstance(template, str) else template[cast("Seat", self.seat).side]
 
@@ -277,7 +281,7 @@ class _Run:
             case sources.Column():
                 return of.row[source.name or declarations.python_name(declared)]
             case sources.Expression():
-                return twins.of(self.sided(source.sql))(self.of(of.row))
+                return twins.of(self.template_of(source))(self.of(of.row))
             case sources.Derived():
                 inputs = [twins.of(i)(self.of(of.row)) if "{" in i else of.row[i] for i in source.inputs]
                 return source.function(*([self.reader()] if source.seat else []), *inputs)
@@ -311,7 +315,8 @@ class _Run:
                 asked = self.arguments(declared, node)[source.argument]
                 return self.entity(asked) if isinstance(asked, str) else [self.entity(row_id) for row_id in asked]
             case sources.Function():
-                return twins.FUNCTIONS[place](self.of({}), **self.arguments(declared, node))
+                asked = self.arguments(declared, node)
+                return twins.FUNCTIONS[place](self.of({}), **{declarations.snake(k): v for k, v in asked.items()})
         raise TypeError(f"{place}: {source} is nothing that a query reads.")
 
     def reader(self) -> Caller:
@@ -391,17 +396,19 @@ class _Run:
         arguments = self.arguments(declared, node)
         order = source.orders[arguments.get("orderBy") or sources.DEFAULT]
         whole = self.ordered(self.listed(source, type_, arguments, above), order)
-        after = arguments.get("after")
+        after, before, last = (arguments.get(name) for name in ("after", "before", "last"))
         rest = whole if after is None else self.rest(whole, order, after)
-        rows = rest[: arguments.get("first") or DEFAULT_PAGE]
+        rest = rest if before is None else self.rest(rest, replace(order, descending=not order.descending), before)
+        rows = rest[: arguments.get("first") or DEFAULT_PAGE] if last is None else rest[-last:]
+        has_more = len(rest) > len(rows)
         places = [self.cursor(order, place) for place, _ in rows]
         objects = [self.as_object(type_, row) for _, row in rows]
         return {
             "edges": [{"cursor": c, "node": o} for c, o in zip(places, objects, strict=True)],
             "nodes": objects,
             "page_info": {
-                "has_next_page": len(rest) > len(rows),
-                "has_previous_page": after is not None,
+                "has_next_page": before is not None or (last is None and has_more),
+                "has_previous_page": after is not None or (last is not None and has_more),
                 "start_cursor": places[0] if places else None,
                 "end_cursor": places[-1] if places else None,
             },

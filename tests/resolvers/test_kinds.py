@@ -30,6 +30,7 @@ async def test_a_list_of_several_kinds_gives_each_row_its_own_type(engine: Engin
         "PARTNERSHIP_OFFER": "PartnershipOffer",
         "MODIFICATION": "Modification",
         "ACCESS_REQUEST": "AccessRequest",
+        "PROJECT_APPROVAL": "ProjectApproval",
     }
 
 

@@ -127,7 +127,7 @@ async def test_a_seat_whose_roles_changed_reads_by_todays(engine: Engine, seat: 
         }
     }
     denied = {
-        "message": "Partner.history is for ADMIN, PARTNER_ADMIN.",
+        "message": "Partner.history is for ADMIN, CLIENT_PARTNER_ADMIN, PARTNER_ADMIN.",
         "path": ["partner", "history"],
         "extensions": {"code": "FORBIDDEN"},
     }

@@ -5,9 +5,11 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import asyncpg
 import orjson
 import pytest
 from graphql import GraphQLError
+from structlog.testing import capture_logs
 from tortoise import connections
 
 import models
@@ -16,7 +18,7 @@ from domain.seats import Seat
 from models.enums import AccessStatus, Audience, PartnerMemberRole, SecurityRole, Side
 from outbox import relay
 from resolvers import events, reads
-from resolvers.compiler import FEED_ROWS, Plan
+from resolvers.compiler import Plan
 from resolvers.context import Caller
 from resolvers.engine import Engine, GraphQLRequest, Reader, Subscription
 from resolvers.stream import Streams
@@ -138,6 +140,12 @@ TO_NOTICES = """
 
 async def tell(two: Pair, audience: Audience = Audience.BOTH) -> None:
     """Have something happen that everybody of the companies is told of in person."""
+    await record(two, audience)
+    await relay.publish(clock.now())
+
+
+async def record(two: Pair, audience: Audience = Audience.BOTH) -> None:
+    """Have the same happen, and nobody told yet."""
     async with changes.change(by=None) as c:
         c.event(
             "partnership.team_changed",
@@ -148,7 +156,6 @@ async def tell(two: Pair, audience: Audience = Audience.BOTH) -> None:
             partner_id=two.partner.id,
             client_id=two.client.id,
         )
-    await relay.publish(clock.now())
 
 
 async def crowd(two: Pair, size: int) -> list[Seat]:
@@ -230,14 +237,19 @@ async def test_p5_whose_session_ended_hears_nothing_among_many_who_do(streams: S
 async def test_what_is_too_much_at_once_is_read_in_parts(streams: Streams, monkeypatch: pytest.MonkeyPatch) -> None:
     two = await pair()
     seats = [await given.member(two.partner) for _ in range(7)]
-    monkeypatch.setattr("resolvers.stream.MAX_ROWS", 3 * FEED_ROWS)
+    monkeypatch.setattr("resolvers.stream.MAX_ROWS", 6)
     ears = [await ear(streams, seat, "subscription { notices { id urgency } }") for seat in seats]
     statements = reading_notices(streams, monkeypatch)
-    await tell(two)
-    for each in ears:
-        await each.hears(1)
-        assert [notice["id"] for notice in each.events] == await own_notices(each.seat)
-    assert len(statements) == 3
+    # One event, and then two at once, are at most so many rows of each seat.
+    for events_, parts in ((1, 2), (2, 3)):
+        for _ in range(events_):
+            await record(two)
+        statements.clear()
+        await relay.publish(clock.now())
+        for each in ears:
+            await each.hears(len(own := await own_notices(each.seat)))
+            assert [notice["id"] for notice in each.events] == own
+        assert len(statements) == parts
 
 
 async def test_what_cannot_be_read_for_one_seat_is_read_for_the_others(
@@ -260,6 +272,73 @@ async def test_what_cannot_be_read_for_one_seat_is_read_for_the_others(
         await each.hears(1)
     assert (unlucky.heard, unlucky.ended) == ([], ["INTERNAL"])
     assert not any(each.ended for each in others)
+
+
+async def test_what_takes_too_long_for_many_is_read_for_fewer(
+    streams: Streams, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    two = await pair()
+    ears = [await ear(streams, await given.member(two.partner), "subscription { notices { id } }") for _ in range(8)]
+    payloads, read = streams._engine.payloads, list[int]()
+
+    async def slow(asked: Subscription, plan: Plan, readers: Sequence[Reader]) -> list[list[tuple[int, bytes]]]:
+        read.append(len(readers))
+        if len(readers) > 2:
+            raise asyncpg.QueryCanceledError
+        return await payloads(asked, plan, readers)
+
+    monkeypatch.setattr(streams._engine, "payloads", slow)
+    await tell(two)
+    for each in ears:
+        await each.hears(1)
+    assert (read, [each.ended for each in ears]) == ([8, 4, 2, 2, 4, 2, 2], [[]] * 8)
+
+
+async def test_of_one_event_that_is_told_to_many_each_is_told_what_it_may_not_read(streams: Streams) -> None:
+    two = await pair()
+    document = (
+        "subscription { notices { event { id topic at partnership { id label endPreview { statusCreditsLost } } } } }"
+    )
+    ears = [await ear(streams, await given.staff(two.account, SecurityRole.STAFF), document) for _ in range(3)]
+    await tell(two)
+    for each in ears:
+        await each.hears(1)
+    said = [orjson.loads(each.heard[0]) for each in ears]
+    assert said == [said[0]] * 3
+    assert said[0]["data"]["notices"]["event"]["partnership"]["endPreview"] == {"statusCreditsLost": None}
+    assert [(error["path"], error["extensions"]) for error in said[0]["errors"]] == [
+        (["notices", "event", "partnership", "endPreview", "statusCreditsLost"], {"code": "FORBIDDEN"})
+    ]
+
+
+async def test_what_keeps_from_the_log_is_said_once_and_that_it_is_over(
+    streams: Streams, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    faults = iter([ConnectionRefusedError(), asyncpg.InterfaceError("closed"), LookupError(), LookupError(), OSError()])
+    follow = streams._follow
+
+    async def hindered() -> None:
+        if (fault := next(faults, None)) is not None:
+            raise fault
+        await follow()
+
+    with capture_logs() as lines:
+        monkeypatch.setattr(streams, "_follow", hindered)
+
+        async def is_over() -> bool:
+            streams._news.set()
+            return any(line["log_level"] == "info" for line in lines)
+
+        await until(is_over)
+        for _ in range(3):
+            await is_over()
+            await asyncio.sleep(0)
+    assert [(line["event"], line["log_level"], line.get("error")) for line in lines] == [
+        ("cannot follow the log", "warning", "ConnectionRefusedError"),
+        ("cannot follow the log", "error", None),
+        ("cannot follow the log", "warning", "OSError"),
+        ("follows the log again", "info", None),
+    ]
 
 
 async def test_variables_keep_apart_what_cursors_do_not(streams: Streams) -> None:
@@ -329,14 +408,18 @@ async def test_p11_nothing_is_kept_for_who_does_not_listen_and_all_is_read_when_
     assert [event["version"] for event in slow.events] == list(range(1, 122))
 
 
+def kept(streams: Streams) -> tuple[int, ...]:
+    return len(streams._groups), len(streams._about), len(streams._listeners), len(streams._to_subjects)
+
+
 async def test_who_leaves_leaves_nothing_behind(streams: Streams) -> None:
     two = await pair()
     ears = [await ear(streams, seat, TO_PARTNERSHIP, id=two.partnership.id) for seat in (two.paula, two.clara)]
-    assert (len(streams._groups), len(streams._about), len(streams._listeners)) == (2, 1, 2)
+    assert kept(streams) == (2, 1, 2, 2)
     for each in ears:
         streams.forget(each)
     await happens(two)
-    assert (len(streams._groups), len(streams._about), len(streams._listeners)) == (0, 0, 0)
+    assert kept(streams) == (0, 0, 0, 0)
     assert [each.heard for each in ears] == [[], []]
 
 

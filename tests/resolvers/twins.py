@@ -11,12 +11,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import settings
+from domain import files, moves, policy, shares, tokens
 from domain import grants as grant_law
-from domain import moves, policy, shares, tokens
 from domain import partnerships as law
 from domain.seats import Seat
 from models.base import text_key
-from models.enums import LinkPurpose, Side
+from models.enums import LinkPurpose, ProjectStatus, Side
 from models.link import Link
 from models.sql import Dialect
 from resolvers import (
@@ -28,7 +28,9 @@ from resolvers import (
     notices,
     partnerships,
     people,
+    projects,
     proposals,
+    sources,
     viewer,
     webhooks,
 )
@@ -147,8 +149,62 @@ def manages_for(x: Of, side: Side) -> bool:
     return x.t["side"] == side and x.t["removed_at"] is None
 
 
-def partner_sees_client(x: Of, client_id: str | None, *statuses: str) -> bool:
-    return any(p["status"] in statuses for p in x.all("partnership", partner_id=x.partner, client_id=client_id))
+def reads_for_the_company(x: Of) -> bool:
+    """Whether the seat reads what concerns its company as a whole: of a client partner the admin alone."""
+    company = x.rows.row("partner", x.partner)
+    return company is not None and (company["kind"] == "PARTNER" or same(company["admin_id"], x.user))
+
+
+def my_places(x: Of, **columns: object) -> list[Row]:
+    """The seat's own rows on projects."""
+    mine = x.all("project_member", user_id=x.user, partner_id=x.partner, **columns)
+    return [place for place in mine if place["removed_at"] is None]
+
+
+def partner_may_open(x: Of, account_id: str | None) -> bool:
+    return any(is_open(grant, x.now) for grant in x.all("access_grant", account_id=account_id, partner_id=x.partner))
+
+
+def sees_project(x: Of, side: Side, project: Row) -> bool:
+    """A partner those of accounts that it may open, a client partner's people those that they are on."""
+    if side is Side.PARTNER:
+        return partner_may_open(x, project["account_id"]) or my_places(x, project_id=project["id"]) != []
+    return side is Side.VENDOR or project["account_id"] in x.my_accounts
+
+
+def is_in_project(x: Of, side: Side) -> bool:
+    """Whoever sees a project sees what is in it."""
+    project = x.rows.row("project", x.t["project_id"])
+    return project is not None and sees_project(x, side, project)
+
+
+def project_twin(side: Side) -> Twin:
+    return lambda x: sees_project(x, side, x.t)
+
+
+def in_project_twin(side: Side, gone: str | None = None) -> Twin:
+    """`gone`: the column with the moment from which on a row is there no more."""
+    return lambda x: (gone is None or x.t[gone] is None) and is_in_project(x, side)
+
+
+def partner_sees_partner(x: Of) -> bool:
+    """Its own company, and the client partners in the projects that it sees."""
+    brought = (e for e in x.all("project_partner", partner_id=x.t["id"]) if e["removed_at"] is None)
+    projects_of = (_row(x, "project", engagement["project_id"]) for engagement in brought)
+    return same(x.t["id"], x.partner) or any(sees_project(x, Side.PARTNER, project) for project in projects_of)
+
+
+def partner_sees_client(x: Of) -> bool:
+    """Those that it works or has worked with; a client partner's people those in whose projects they are."""
+    both = x.all("partnership", partner_id=x.partner, client_id=x.t["id"])
+    has_worked = any(partnership["status"] in {"ACTIVE", "ENDED"} for partnership in both)
+    is_on = any(_account_of(replace(x, t=place))["client_id"] == x.t["id"] for place in my_places(x))
+    return (has_worked and reads_for_the_company(x)) or is_on
+
+
+def partner_sees_contact(x: Of) -> bool:
+    both = x.all("partnership", partner_id=x.partner, client_id=x.t["client_id"], status="ACTIVE", kind="DIRECT")
+    return same(x.t["partner_id"], x.partner) or any(True for _ in both)
 
 
 def client_sees_partner(x: Of) -> bool:
@@ -157,12 +213,13 @@ def client_sees_partner(x: Of) -> bool:
 
 def partner_sees_account(x: Of) -> bool:
     grants = x.all("access_grant", partner_id=x.partner, account_id=x.t["id"])
-    return any(grant["status"] != "DISCONNECTED" for grant in grants)
+    is_connected = any(grant["status"] != "DISCONNECTED" for grant in grants)
+    return is_connected or my_places(x, account_id=x.t["id"]) != []
 
 
 def partner_sees_staff(x: Of) -> bool:
-    grants = x.all("access_grant", partner_id=x.partner, account_id=x.t["account_id"])
-    return x.t["removed_at"] is None and any(is_open(grant, x.now) for grant in grants)
+    account = x.t["account_id"]
+    return x.t["removed_at"] is None and (partner_may_open(x, account) or my_places(x, account_id=account) != [])
 
 
 def client_sees_contact(x: Of) -> bool:
@@ -173,6 +230,10 @@ def client_sees_contact(x: Of) -> bool:
 
 
 def partner_sees_proposal(x: Of) -> bool:
+    if x.t["kind"] == "PROJECT_APPROVAL":
+        return is_in_project(x, Side.PARTNER)
+    if not reads_for_the_company(x):
+        return False
     if same(x.t["from_partner_id"], x.partner):
         return True
     is_ours = same(x.t["to_partner_id"], x.partner) or same(x.t["partner_id"], x.partner)
@@ -191,6 +252,19 @@ def client_sees_proposal(x: Of) -> bool:
 def sees_item(sees: Twin) -> Twin:
     """Whoever sees a proposal sees its items."""
     return lambda x: sees(replace(x, t=_row(x, "proposal", x.t["proposal_id"])))
+
+
+def partner_sees_event(x: Of) -> bool:
+    if x.t["project_id"] is not None:
+        return is_in_project(x, Side.PARTNER)
+    is_told = x.t["visible_to"] in {"BOTH", "PARTNER", "PARTNER_ALONE"}
+    return same(x.t["partner_id"], x.partner) and is_told and reads_for_the_company(x)
+
+
+def client_sees_event(x: Of) -> bool:
+    is_told = x.t["visible_to"] in {"BOTH", "CLIENT", "CLIENT_ALONE"}
+    is_there = x.t["project_id"] is None or is_in_project(x, Side.CLIENT)
+    return same(x.t["client_id"], x.client) and is_told and is_there
 
 
 def partner_sees_user(x: Of) -> bool:
@@ -243,22 +317,24 @@ def is_no_side_s_alone(x: Of) -> bool:
 VISIBLE: Final[Mapping[tuple[str, Side], Twin]] = {
     **{("WebhookEndpoint", side): endpoint_twin(side) for side in Side},
     **{("WebhookDelivery", side): delivery_twin(side) for side in Side},
-    ("Partner", Side.PARTNER): lambda x: same(x.t["id"], x.partner),
+    **{("Project", side): project_twin(side) for side in Side},
+    **{("ActionItem", side): in_project_twin(side) for side in Side},
+    **{("ProjectMember", side): in_project_twin(side, "removed_at") for side in Side},
+    **{("ProjectFile", side): in_project_twin(side, "deleted_at") for side in Side},
+    ("Partner", Side.PARTNER): partner_sees_partner,
     ("Partner", Side.CLIENT): client_sees_partner,
     ("PartnerMember", Side.VENDOR): lambda x: x.t["removed_at"] is None,
     ("PartnerMember", Side.PARTNER): lambda x: same(x.t["partner_id"], x.partner) and x.t["removed_at"] is None,
-    ("Client", Side.PARTNER): lambda x: partner_sees_client(x, x.t["id"], "ACTIVE", "ENDED"),
+    ("Client", Side.PARTNER): partner_sees_client,
     ("Client", Side.CLIENT): lambda x: same(x.t["id"], x.client),
     ("Account", Side.PARTNER): partner_sees_account,
     ("Account", Side.CLIENT): lambda x: x.t["id"] in x.my_accounts,
     ("StaffMember", Side.VENDOR): lambda x: x.t["removed_at"] is None,
     ("StaffMember", Side.PARTNER): partner_sees_staff,
     ("StaffMember", Side.CLIENT): lambda x: x.t["removed_at"] is None and x.t["account_id"] in x.my_accounts,
-    ("Contact", Side.PARTNER): lambda x: (
-        same(x.t["partner_id"], x.partner) or partner_sees_client(x, x.t["client_id"], "ACTIVE")
-    ),
+    ("Contact", Side.PARTNER): partner_sees_contact,
     ("Contact", Side.CLIENT): client_sees_contact,
-    ("Partnership", Side.PARTNER): lambda x: same(x.t["partner_id"], x.partner),
+    ("Partnership", Side.PARTNER): lambda x: same(x.t["partner_id"], x.partner) and reads_for_the_company(x),
     ("Partnership", Side.CLIENT): lambda x: same(x.t["client_id"], x.client),
     ("AssignedContact", Side.VENDOR): lambda x: is_lent(x.t, x),
     ("AssignedContact", Side.PARTNER): lambda x: (
@@ -282,12 +358,8 @@ VISIBLE: Final[Mapping[tuple[str, Side], Twin]] = {
     ("AccessGrant", Side.PARTNER): lambda x: same(x.t["partner_id"], x.partner),
     ("AccessGrant", Side.CLIENT): lambda x: x.t["account_id"] in x.my_accounts,
     ("Event", Side.VENDOR): lambda x: not x.t["visible_to"].endswith("_ALONE"),
-    ("Event", Side.PARTNER): lambda x: (
-        same(x.t["partner_id"], x.partner) and x.t["visible_to"] in {"BOTH", "PARTNER", "PARTNER_ALONE"}
-    ),
-    ("Event", Side.CLIENT): lambda x: (
-        same(x.t["client_id"], x.client) and x.t["visible_to"] in {"BOTH", "CLIENT", "CLIENT_ALONE"}
-    ),
+    ("Event", Side.PARTNER): partner_sees_event,
+    ("Event", Side.CLIENT): client_sees_event,
     ("User", Side.PARTNER): partner_sees_user,
     ("User", Side.CLIENT): client_sees_user,
     ("Notice", Side.VENDOR): lambda x: x.seat is not None and x.t["seat_id"] == x.seat.id,
@@ -302,29 +374,46 @@ VISIBLE: Final[Mapping[tuple[str, Side], Twin]] = {
 
 def licences_used(x: Of) -> int:
     members = [m for m in x.all("partner_member", partner_id=x.t["id"]) if m["removed_at"] is None]
-    invites = [
-        invite
+    known = {user["email"] for member in members for user in x.all("app_user", id=member["user_id"])}
+    invited = {
+        invite["email"]
         for invite in x.all("proposal", partner_id=x.t["id"], kind="INVITE")
-        if invite["invite_kind"] in {"PARTNER_ADMIN", "PARTNER_MEMBER"} and is_pending(invite, x.now)
-    ]
-    return len(members) + len(invites)
+        if invite["status"] == "DRAFT" or is_pending(invite, x.now)
+    }
+    return len(members) + len(invited - known)
+
+
+def _of_user(x: Of, table: str) -> list[Row]:
+    """The places that a user has: of staff, of a member, on a project."""
+    return [place for place in x.all(table, user_id=x.t["id"]) if place["removed_at"] is None]
 
 
 def email_for_partner(x: Of) -> str | None:
-    """To colleagues, and to those who have access to one of the user's accounts."""
-    accounts = {
-        place["account_id"] for place in x.all("staff_member", user_id=x.t["id"]) if place["removed_at"] is None
-    }
+    """To colleagues, to those who have access to one of the user's accounts, and to those on one of its projects."""
+    staffed = {place["account_id"] for place in _of_user(x, "staff_member")}
+    on = _of_user(x, "project_member")
     grants = (grant for grant in x.all("access_grant", partner_id=x.partner) if is_open(grant, x.now))
-    shares = any(grant["account_id"] in accounts for grant in grants)
-    return x.t["email"] if partner_sees_user(x) or shares else None
+    opened = {grant["account_id"] for grant in grants}
+    mine = my_places(x)
+    my_projects, their_accounts = ({place[column] for place in mine} for column in ("project_id", "account_id"))
+    companies = {place["partner_id"] for place in _of_user(x, "partner_member")}
+    let_in = {
+        g["account_id"] for company in companies for g in x.all("access_grant", partner_id=company) if is_open(g, x.now)
+    }
+    shares = (
+        opened & (staffed | {place["account_id"] for place in on}),
+        my_projects & {place["project_id"] for place in on},
+        their_accounts & (staffed | let_in),
+    )
+    return x.t["email"] if partner_sees_user(x) or any(shares) else None
 
 
 def email_for_client(x: Of) -> str | None:
-    """To colleagues, and to the staff of accounts that the user's company has access to."""
-    companies = {m["partner_id"] for m in x.all("partner_member", user_id=x.t["id"]) if m["removed_at"] is None}
+    """To colleagues, to the staff of accounts that the user's company has access to, and of those with its projects."""
+    companies = {place["partner_id"] for place in _of_user(x, "partner_member")}
     grants = (grant for grant in x.rows["access_grant"] if grant["status"] != "DISCONNECTED")
-    shares = any(grant["partner_id"] in companies and grant["account_id"] in x.my_accounts for grant in grants)
+    connected = {grant["account_id"] for grant in grants if grant["partner_id"] in companies}
+    shares = x.my_accounts & (connected | {place["account_id"] for place in _of_user(x, "project_member")})
     return x.t["email"] if client_sees_user(x) or shares else None
 
 
@@ -356,12 +445,13 @@ def owns_an_account(x: Of, user_id: str | None, client_id: str | None) -> bool:
 
 
 def waits_for_client(x: Of) -> bool:
-    is_asked = same(x.t["to_client_id"], x.client) and is_pending(x.t, x.now)
+    is_asked = same(x.t["to_client_id"], x.client)
     may_answer = {
         "PARTNERSHIP_OFFER": owns_an_account(x, x.user, x.client),
         "ACCESS_REQUEST": owns(x, x.user, x.t["account_id"]),
     }
-    return is_asked and may_answer.get(x.t["kind"], True)
+    waits = (is_asked and may_answer.get(x.t["kind"], True)) or same(x.t["approver_id"], x.user)
+    return waits and is_pending(x.t, x.now)
 
 
 def owns(x: Of, user_id: str | None, account_id: str | None) -> bool:
@@ -374,6 +464,13 @@ def requests_for_me(x: Of) -> int:
     return sum(owns(x, x.user, request["account_id"]) for request in requests)
 
 
+def sees_its_project(x: Of, proposal: Row) -> bool:
+    """Whether the seat `t` sees what is asked about."""
+    names = ("user_id", "partner_id", "client_id")
+    own = replace(x.seat, **{name: x.t[name] for name in names}) if x.seat else None
+    return is_in_project(replace(x, seat=own, t=proposal), Side(x.t["side"]))
+
+
 def waiting_for_seat(x: Of) -> int:
     """How many wait for a seat, which need not be the one that reads."""
     is_owner = owns_an_account(x, x.t["user_id"], x.t["client_id"])
@@ -384,6 +481,7 @@ def waiting_for_seat(x: Of) -> int:
             and (is_owner or proposal["kind"] != "PARTNERSHIP_OFFER")
             and (proposal["kind"] != "ACCESS_REQUEST" or owns(x, x.t["user_id"], proposal["account_id"]))
         )
+        or (same(proposal["approver_id"], x.t["user_id"]) and sees_its_project(x, proposal))
         for proposal in x.rows["proposal"]
         if is_pending(proposal, x.now)
     )
@@ -446,14 +544,16 @@ def is_connected(x: Of) -> bool:
 
 def consequences(x: Of) -> str:
     """What an end would undo, each by its ids."""
-    grants, lent, asked = (
-        list(x.all(table, partnership_id=x.t["id"])) for table in ("access_grant", "assigned_contact", "proposal")
+    grants, lent, asked, brought = (
+        list(x.all(table, partnership_id=x.t["id"]))
+        for table in ("access_grant", "assigned_contact", "proposal", "project_partner")
     )
     undone = (
         [grant for grant in grants if grant["status"] != "DISCONNECTED"],
         [grant for grant in grants if earns(replace(x, t=grant))],
         [row for row in lent if row["assigned_at"] is not None and row["released_at"] is None],
         [proposal for proposal in asked if is_pending(proposal, x.now)],
+        [engagement for engagement in brought if engagement["removed_at"] is None],
     )
     ids = (",".join(sorted(row["id"] for row in rows)) for rows in undone)
     return ".".join([x.t["id"], str(x.t["version"]), *ids])
@@ -501,10 +601,83 @@ def earns(x: Of) -> bool:
 
 
 def opened_last(x: Of) -> dt.datetime:
-    """When the partner has opened an account, or was connected to it."""
-    [grant] = _connections_of(x, account_id=x.t["id"], partner_id=x.partner)
-    moment: dt.datetime = grant["last_opened_at"] or grant["connected_at"]
+    """When the partner has opened an account, or was connected to it; when its person came to a project there."""
+    moment: dt.datetime
+    connections = _connections_of(x, account_id=x.t["id"], partner_id=x.partner)
+    if connections:
+        [grant] = connections
+        moment = grant["last_opened_at"] or grant["connected_at"]
+    else:
+        moment = min(place["added_at"] for place in my_places(x, account_id=x.t["id"]))
     return moment
+
+
+# ── what waits in projects ──
+
+
+def tally_of(x: Of, project_id: str, column: str) -> int:
+    """What is counted for the seat's person in a project; nothing where there is no row."""
+    return sum(tally[column] for tally in x.all("project_tally", project_id=project_id, user_id=x.user))
+
+
+def waits_in_project(x: Of, project: Row, what: str) -> int:
+    if what == "pending_approvals":
+        asked = x.all("proposal", project_id=project["id"], approver_id=x.user)
+        return sum(is_pending(proposal, x.now) for proposal in asked)
+    if what == "unread_messages":
+        return int(project["messages"]) - tally_of(x, project["id"], "messages_read")
+    return tally_of(x, project["id"], what)
+
+
+def in_project(what: str) -> Twin:
+    return lambda x: waits_in_project(x, x.t, what)
+
+
+def in_projects(what: str, side: Side, *, everywhere: bool) -> Twin:
+    """The same of an account's projects, or of all: those that the seat sees.
+
+    Of the vendor's staff, who see all, unread messages count in those in which they take part.
+    """
+
+    def count(x: Of) -> int:
+        found = x.rows["project"] if everywhere else x.all("project", account_id=x.t["id"])
+        seen = [project for project in found if sees_project(x, side, project)]
+        if side is Side.VENDOR and what == "unread_messages":
+            seen = [project for project in seen if x.any("project_tally", project_id=project["id"], user_id=x.user)]
+        return sum(waits_in_project(x, project, what) for project in seen)
+
+    return count
+
+
+def unread_of_conversation(x: Of) -> int:
+    readings = x.all("conversation_reading", conversation_id=x.t["id"], user_id=x.user)
+    return int(x.t["last_seq"]) - sum(int(reading["read_seq"]) for reading in readings)
+
+
+def requests_of_account(x: Of) -> int:
+    """The requests to be let into an account, to those who own it."""
+    if not (same(x.t["client_id"], x.client) and owns(x, x.user, x.t["id"])):
+        return 0
+    return sum(is_pending(p, x.now) for p in x.all("proposal", kind="ACCESS_REQUEST", account_id=x.t["id"]))
+
+
+def given_ratings(x: Of) -> list[Row]:
+    return [rating for rating in x.all("rating", project_id=x.t["id"]) if rating["given_at"] is not None]
+
+
+def pending_ratings(x: Of) -> list[Row]:
+    return [rating for rating in x.all("rating", project_id=x.t["id"]) if rating["given_at"] is None]
+
+
+def is_brought_in(x: Of) -> bool:
+    return any(e["removed_at"] is None for e in x.all("project_partner", project_id=x.p, partner_id=x.t["id"]))
+
+
+def is_on_project(x: Of) -> bool:
+    """Whether a member of a client partner is on a project."""
+    member = _row(x, "partner_member", x.p)
+    places = x.all("project_member", project_id=x.t["id"], user_id=member["user_id"], partner_id=member["partner_id"])
+    return any(place["removed_at"] is None for place in places)
 
 
 def is_client_or_account(x: Of) -> bool:
@@ -517,6 +690,32 @@ _OF_SERVICE: Twin = lambda x: text_key(x.value) in [text_key(each) for each in x
 
 def connected_accounts(x: Of) -> int:
     return sum(grant["status"] != "DISCONNECTED" for grant in x.all("access_grant", partnership_id=x.t["id"]))
+
+
+def projects_of_partnership(side: Side, statuses: Sequence[str] = tuple(ProjectStatus)) -> Twin:
+    """How many projects the seat sees that the partner works on: those of its accounts, or those that it is on."""
+
+    def count(x: Of) -> int:
+        grants_of_it, brought = (
+            x.all(table, partnership_id=x.t["id"]) for table in ("access_grant", "project_partner")
+        )
+        connected = {grant["account_id"] for grant in grants_of_it if grant["status"] != "DISCONNECTED"}
+        of = {engagement["project_id"] for engagement in brought if engagement["removed_at"] is None}
+        return sum(
+            project["status"] in statuses and sees_project(x, side, project)
+            for project in x.rows["project"]
+            if project["account_id"] in connected or project["id"] in of
+        )
+
+    return count
+
+
+def projects_of_grant(side: Side) -> Twin:
+    def count(x: Of) -> int:
+        there = x.all("project", account_id=x.t["account_id"]) if x.t["status"] != "DISCONNECTED" else []
+        return sum(sees_project(x, side, project) for project in there)
+
+    return count
 
 
 def is_last(x: Of) -> bool:
@@ -550,6 +749,11 @@ def assigned_contacts(x: Of) -> int:
     return sum(row["assigned_at"] is not None and row["released_at"] is None for row in lent)
 
 
+def beside(template: str, of: str | None) -> str:
+    """The key of an expression over what is beside a row."""
+    return template if of is None else f"{template} beside {of}"
+
+
 _PARTNERSHIP_STATUS: Final = ended_by_time("OFFERED")
 _PROPOSAL_STATUS: Final = ended_by_time("PENDING")
 _OF_PURPOSE: Final[Twin] = lambda x: x.value in x.t["purposes"]  # noqa: E731  a row of the table under two keys
@@ -576,6 +780,29 @@ TWINS: Final[Mapping[str, Twin]] = {
     **dict.fromkeys(partnerships.CONTACT_LABEL.values(), contact_label),
     # values
     "0": lambda _: 0,
+    "'PARTNER'": lambda _: "PARTNER",
+    projects.PROGRESS: lambda x: 100 * x.t["items_done"] // x.t["items"] if x.t["items"] else 0,
+    projects.SCORES: lambda x: sum(rating["score"] for rating in given_ratings(x)) or None,
+    projects.RESPONSES: lambda x: len(given_ratings(x)),
+    projects.RATINGS_PENDING: lambda x: len(pending_ratings(x)),
+    projects.IS_CLOSED: lambda x: _account_of(x)["status"] == "CANCELLED",
+    projects.OWNS: lambda x: owns(x, x.user, x.t["account_id"]),
+    projects.HAS_TO_RATE: lambda x: any(same(each["requested_from_id"], x.user) for each in pending_ratings(x)),
+    projects.READ_OF_CONVERSATION: unread_of_conversation,
+    **{
+        beside(str(source.sql), str(source.beside.of) if source.beside else None): in_project(what)
+        for what, source in projects.IN_PROJECT.items()
+    },
+    **{
+        beside(str(source.sql), sources.for_side(source.beside.of, side)): in_projects(
+            what, side, everywhere=everywhere
+        )
+        for everywhere, counts in ((False, projects.IN_ACCOUNT), (True, projects.IN_ALL))
+        for what, source in counts.items()
+        if source.beside is not None
+        for side in Side
+    },
+    projects.REQUESTS_OF_ACCOUNT: requests_of_account,
     law.CONSEQUENCES: consequences,
     grant_law.CONSEQUENCES: disconnection,
     grant_law.IS_LAST: is_last,
@@ -584,6 +811,7 @@ TWINS: Final[Mapping[str, Twin]] = {
     grants.CREDITS_LOST: lambda x: int(x.t["status"] != "DISCONNECTED"),
     grants.OWNS: lambda x: owns(x, x.user, x.t["account_id"]),
     grants.IS_REQUESTED: lambda x: requests_of_grant(x) != [],
+    proposals.ASKED_OF_ME: lambda x: same(x.t["approver_id"], x.user),
     proposals.MAY_ANSWER: lambda x: x.t["kind"] != "ACCESS_REQUEST" or owns(x, x.user, x.t["account_id"]),
     viewer.ACCESS_REQUESTS[Side.CLIENT]: requests_for_me,
     partnerships.PENDING_PROPOSALS: pending_proposals,
@@ -596,6 +824,9 @@ TWINS: Final[Mapping[str, Twin]] = {
     people.EMAIL_FOR_CLIENT: email_for_client,
     partnerships.ASSIGNED_CONTACTS: assigned_contacts,
     partnerships.CONNECTED_ACCOUNTS: connected_accounts,
+    **{template: projects_of_partnership(side, ["ACTIVE"]) for side, template in partnerships.ACTIVE_PROJECTS.items()},
+    **{template: projects_of_partnership(side) for side, template in partnerships.PROJECTS_LOST.items()},
+    **{template: projects_of_grant(side) for side, template in grants.PROJECTS_LOST.items()},
     shares.REASON: share_reason,
     shares.EARNS: earns,
     earnings.STATUS_CREDITS: lambda x: len(_connections_of(x, partner_id=x.t["id"])),
@@ -640,7 +871,13 @@ TWINS: Final[Mapping[str, Twin]] = {
         grant["account_id"] == x.t["id"] and grant["status"] != "DISCONNECTED"
         for grant in x.all("access_grant", id=x.p)
     ),
+    "{t}.project_id = {p}": of_partnership("project_id"),
+    "{t}.project_id = {p} and {t}.kind = 'INVITE'": lambda x: same(x.t["project_id"], x.p) and x.t["kind"] == "INVITE",
+    "{t}.conversation_id = {p}": of_partnership("conversation_id"),
+    projects.PARTNERS: is_brought_in,
+    people.PROJECTS_OF_MEMBER: is_on_project,
     # which of a list
+    "{t}.kind = 'PROJECT_APPROVAL'": lambda x: x.t["kind"] == "PROJECT_APPROVAL",
     partnerships.OWN_CONTACTS[Side.CLIENT]: lambda x: same(x.t["client_id"], x.client),
     "{t}.kind = 'MODIFICATION'": lambda x: x.t["kind"] == "MODIFICATION",
     "{t}.status <> 'DISCONNECTED'": lambda x: x.t["status"] != "DISCONNECTED",
@@ -650,9 +887,13 @@ TWINS: Final[Mapping[str, Twin]] = {
     "{t}.kind = 'INVITE'": lambda x: x.t["kind"] == "INVITE",
     partnerships.NOT_HIDDEN[Side.PARTNER]: lambda x: not x.t["hidden_by_partner"],
     partnerships.NOT_HIDDEN[Side.CLIENT]: lambda x: not x.t["hidden_by_client"],
-    proposals.WAITING[Side.PARTNER]: lambda x: same(x.t["to_partner_id"], x.partner) and is_pending(x.t, x.now),
+    proposals.WAITING[Side.PARTNER]: lambda x: (
+        (same(x.t["to_partner_id"], x.partner) or same(x.t["approver_id"], x.user)) and is_pending(x.t, x.now)
+    ),
+    proposals.WAITING[Side.VENDOR]: lambda x: same(x.t["approver_id"], x.user) and is_pending(x.t, x.now),
     proposals.WAITING[Side.CLIENT]: waits_for_client,
     # filters
+    projects.OF_ACCOUNT: lambda x: x.t["account_id"] == x.value,
     notices.IS_UNREAD: lambda x: (x.t["read_at"] is None) is x.value,
     "{t}.urgency = :value": lambda x: x.t["urgency"] == x.value,
     "{t}.kind = :value": lambda x: x.t["kind"] == x.value,
@@ -742,6 +983,10 @@ def _title(x: Of, about: Row) -> str:
     if about["invite_kind"] == "STAFF":
         part = {"ACCOUNT_OWNER": "Account owner", "MANAGER": "Manager", "STAFF": "Staff"}[about["role"]]
         return f"{part} of {_row(x, 'account', about['account_id'])['name']}"
+    if about["invite_kind"] == "PARTNER_MEMBER":
+        return f"Member of {_recipient(x, about)}"
+    if about["invite_kind"] == "PROJECT":
+        return f"Work on {_row(x, 'project', about['project_id'])['name']}"
     return f"Partner admin of {_recipient(x, about)}"
 
 
@@ -772,7 +1017,23 @@ def topics(x: Of) -> list[Row]:
     return [{"name": n, "description": t.description, "mutable": t.mutable} for n, t in moves.TOPICS.items()]
 
 
+def file_links(x: Of, *, file_ids: Sequence[str]) -> list[Row | None]:
+    """Where those of the files that the seat sees, and that arrived whole, can be had."""
+    return [_file_link(x, x.rows.row("project_file", file_id)) for file_id in file_ids]
+
+
+def _file_link(x: Of, file: Row | None) -> Row | None:
+    if file is None or x.seat is None or file["status"] != "READY":
+        return None
+    if not VISIBLE["ProjectFile", x.seat.side](replace(x, t=file)):
+        return None
+    # Which files, not how an address is signed, is what the twin says again.
+    link = files._link(files.Way.DOWN, file["id"], x.seat.session_id, x.now + files.LINK_OPEN)
+    return {"url": link.url, "expires_at": link.expires_at}
+
+
 FUNCTIONS: Final[Mapping[str, Callable[..., Any]]] = {
+    "Query.fileLinks": file_links,
     "Query.invite": invite,
     "Query.signInLink": sign_in_link,
     "Query.topics": topics,

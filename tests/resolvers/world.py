@@ -2,8 +2,8 @@
 
 Four partners (two of one sort key, one with a single client), five clients (two of one name), accounts with several
 staff, contacts on both sides, partnerships, proposals and grants in every status, those that only time has ended among
-them, and events of every audience. Rows are consistent as the law leaves them: an ended partnership has released what
-it lent.
+them, two client partners in the clients' projects, and events of every audience. Rows are consistent as the law leaves
+them: an ended partnership has released what it lent.
 """
 
 import itertools
@@ -38,13 +38,13 @@ from models.enums import (
 )
 from models.proposal import new_proposal_id
 from tests import given
+from tests.resolvers.cast import ODD_NAMES, Cast
+from tests.resolvers.world_projects import Projects
 
 Row = dict[str, Any]
 
 DAY: Final = timedelta(days=1)
 MOMENT: Final = timedelta(microseconds=1)
-# What a LIKE without escapes would take for more than itself, and what case folding changes.
-ODD_NAMES: Final = ("100% Öl_Werk \\ Söhne", "Straße ẞ ﬁn", "日本食堂", "  İstanbul   Çarşı ", "Ａｎｎｅ Łódź")  # noqa: RUF001
 _SUBSCRIBED: Final[Mapping[str, Any]] = {
     "plan": "Business",
     "price": 4990,
@@ -74,9 +74,10 @@ async def filled() -> World:
 
 async def _filled() -> World:
     world = World()
-    people = await _People.made(world)
+    people = await _people(world)
     works = _Works(world, people)
     await works.between_everybody()
+    await works.projects.written()
     await works.invites()
     await works.log()
     await works.notices()
@@ -90,7 +91,7 @@ async def _filled() -> World:
     return world
 
 
-async def sessions(people: "_People") -> None:
+async def sessions(people: Cast) -> None:
     """More sign-ins than one of a person: live, ended, over; and a seat that ended, its session with it."""
     [seat] = await models.Seat.filter(user_id=people.users[1].id)
     await given.session(seat, ip="192.0.2.7", user_agent="Browser")
@@ -100,52 +101,41 @@ async def sessions(people: "_People") -> None:
     await models.Session.filter(seat_id=people.left_seat.id).update(ended_at=clock.now())
 
 
-@dataclass
-class _People:
-    partners: list[models.Partner]
-    clients: list[models.Client]
-    accounts: dict[str, list[models.Account]]
-    contacts: dict[str, list[models.Contact]]
-    users: list[models.User]
-    left_seat: Seat
-
-    @classmethod
-    async def made(cls, world: World) -> "_People":
-        partners = [
-            await given.partner("Northwind", kind="PARTNER", **_details(1), copy_address="copies@northwind.example"),
-            await given.partner("NORTHWIND", licences=2),
-            await given.partner("Ångström & Söhne", revenue_share_ppm=150_000, **_details(2)),
-            await given.partner("Gardens of the Odd"),
-        ]
-        clients = [
-            await given.client("Harbour Foods", **_details(3)),
-            await given.client("Harbour Foods"),
-            await given.client(ODD_NAMES[0], **_details(4)),
-            await given.client(ODD_NAMES[1]),
-            await given.client(ODD_NAMES[2]),
-        ]
-        accounts = {
-            clients[0].id: [
-                await given.account(clients[0], "Main shop", jobs_created=100, last_job_at=clock.now() - DAY),
-                await given.account(clients[0], "main  SHOP", last_job_at=clock.now() - 7 * DAY),
-                await given.account(clients[0], ODD_NAMES[4], status=AccountStatus.CANCELLED, **_SUBSCRIBED),
-            ],
-            clients[1].id: [
-                await given.account(
-                    clients[1], "Main shop", jobs_created=99, last_job_at=clock.now() - 7 * DAY + MOMENT
-                )
-            ],
-            clients[2].id: [
-                await given.account(clients[2], ODD_NAMES[3]),
-                await given.account(clients[2], "B_%", plan=""),
-            ],
-            clients[3].id: [await given.account(clients[3], "Quay", status=AccountStatus.SETTING_UP, plan="Business")],
-            clients[4].id: [],
-        }
-        companies: list[models.Partner | models.Client] = [*partners, *clients]
-        contacts = {company.id: await _contacts(company) for company in companies}
-        users, left = await _seated(world, partners, clients, accounts)
-        return cls(partners, clients, accounts, contacts, users, left)
+async def _people(world: World) -> Cast:
+    partners = [
+        await given.partner("Northwind", kind="PARTNER", **_details(1), copy_address="copies@northwind.example"),
+        await given.partner("NORTHWIND", licences=2),
+        await given.partner("Ångström & Söhne", revenue_share_ppm=150_000, **_details(2)),
+        await given.partner("Gardens of the Odd"),
+    ]
+    clients = [
+        await given.client("Harbour Foods", **_details(3)),
+        await given.client("Harbour Foods"),
+        await given.client(ODD_NAMES[0], **_details(4)),
+        await given.client(ODD_NAMES[1]),
+        await given.client(ODD_NAMES[2]),
+    ]
+    accounts = {
+        clients[0].id: [
+            await given.account(clients[0], "Main shop", jobs_created=100, last_job_at=clock.now() - DAY),
+            await given.account(clients[0], "main  SHOP", last_job_at=clock.now() - 7 * DAY),
+            await given.account(clients[0], ODD_NAMES[4], status=AccountStatus.CANCELLED, **_SUBSCRIBED),
+        ],
+        clients[1].id: [
+            await given.account(clients[1], "Main shop", jobs_created=99, last_job_at=clock.now() - 7 * DAY + MOMENT)
+        ],
+        clients[2].id: [
+            await given.account(clients[2], ODD_NAMES[3]),
+            await given.account(clients[2], "B_%", plan=""),
+        ],
+        clients[3].id: [await given.account(clients[3], "Quay", status=AccountStatus.SETTING_UP, plan="Business")],
+        clients[4].id: [],
+    }
+    companies: list[models.Partner | models.Client] = [*partners, *clients]
+    contacts = {company.id: await _contacts(company) for company in companies}
+    brokers = [await given.client_partner("Harrow Brokers", **_details(5)), await given.client_partner("Fenwick")]
+    users, left = await _seated(world, [*partners, *brokers], clients, accounts)
+    return Cast(partners, clients, brokers, accounts, contacts, users, left)
 
 
 def _details(number: int) -> dict[str, str]:
@@ -180,7 +170,7 @@ async def _seated(
     """Seat everybody: each kind of seat once or more, and one person in several."""
     admin, collaborator = PartnerMemberRole.ADMIN, PartnerMemberRole.COLLABORATOR
     owner, manager, staff = SecurityRole.ACCOUNT_OWNER, SecurityRole.MANAGER, SecurityRole.STAFF
-    first, second, third, _ = partners
+    first, second, third, _, harrow, fenwick = partners
     shop, annex, cancelled = accounts[clients[0].id]
     twin, odd = accounts[clients[1].id][0], accounts[clients[2].id][0]
     several = await given.user("Sam Several", locale="de")
@@ -200,6 +190,10 @@ async def _seated(
         "several: partner": await given.member(second, collaborator, several),
         "several: staff": await given.staff(annex, staff, several),
         "several: owner": await given.staff(accounts[clients[2].id][1], owner, several),
+        "client partner admin": await given.member(harrow, admin),
+        "client partner member": await given.member(harrow, collaborator),
+        "client partner on one project": await given.member(harrow, collaborator),
+        "client partner of another": await given.member(fenwick, admin),
     }
     users = [await models.User.get(id=seat.user_id) for seat in world.seats.values() if seat]
     # One person in two accounts of one client, with one seat; people who have left; a vendor without a company's seat.
@@ -218,13 +212,14 @@ async def _seated(
 class _Works:
     """What the companies have done with each other."""
 
-    def __init__(self, world: World, people: _People) -> None:
+    def __init__(self, world: World, people: Cast) -> None:
         self.world = world
         self.people = people
         self.partnerships: list[models.Partnership] = []
         self.proposals: list[models.Proposal] = []
         self.grants: list[models.AccessGrant] = []
         self.managers: list[models.PartnershipManager] = []
+        self.projects = Projects(people, world.seats)
 
     async def between_everybody(self) -> None:
         """Partnerships in every status, with all that hangs on them."""
@@ -469,7 +464,9 @@ class _Works:
     async def invites(self) -> None:
         """Of every kind in every status: from the vendor, from partners, from clients."""
         first, second, *_ = self.people.partners
+        harrow, _ = self.people.brokers
         account = self.people.accounts[self.people.clients[0].id][0]
+        project, _, another, *_ = self.projects.projects
         addressed = next(p for p in self.partnerships if p.client_id is None)
         about: dict[InviteKind, Mapping[str, object]] = {
             InviteKind.PARTNERSHIP: {
@@ -482,7 +479,9 @@ class _Works:
             InviteKind.PARTNER_MEMBER: {"from_partner": first, "partner": first, "proposed_by_side": Side.PARTNER},
             InviteKind.PROJECT: {
                 "from_client_id": account.client_id,
-                "to_partner": first,
+                "partner": harrow,
+                "account": account,
+                "project": project,
                 "proposed_by_side": Side.CLIENT,
             },
             InviteKind.STAFF: {
@@ -497,6 +496,10 @@ class _Works:
             for number, status in enumerate(ProposalStatus):
                 await self.invite(kind, status, number, columns)
             await self.invite(kind, ProposalStatus.PENDING, 0, {**columns, "expires_at": clock.now()})
+        of_brokers = {"from_partner": harrow, "partner": harrow, "proposed_by_side": Side.PARTNER}
+        for number, status in enumerate(ProposalStatus):
+            columns = {**of_brokers, "project_ids": [project.id, another.id] if number % 2 else None}
+            await self.invite(InviteKind.PARTNER_MEMBER, status, number, columns)
 
     async def invite(
         self, kind: InviteKind, status: ProposalStatus, number: int, columns: Mapping[str, object]
@@ -569,6 +572,11 @@ class _Works:
         for number, proposal in enumerate(p for p in self.proposals if p.kind is ProposalKind.INVITE):
             about = {"partner_id": proposal.partner_id or proposal.from_partner_id, "account_id": proposal.account_id}
             await self.event(proposal.id, 1, topics[number % 9], subject=proposal.id, proposal_id=proposal.id, **about)
+        for number, told in enumerate(await self.projects.events()):
+            await self.event(told.pop("stream"), told.pop("version"), topics[number % len(topics)], **told)
+        for broker in self.people.brokers:
+            for version in range(1, 4):
+                await self.event(broker.id, version, topics[version], subject=broker.id, partner_id=broker.id)
 
     async def notices(self) -> None:
         """Of every seat: read or not, acknowledged or not, of its own company's events and of what it may not see."""
@@ -617,6 +625,7 @@ class _Works:
             {"field": "title", "before": None, "after": 'Ünïcode "quoted"'},
             {"field": "x", "before": "1", "after": None},
         ]
+        columns = {"visible_to": list(Audience)[(number // 2) % len(Audience)], **columns}
         await models.Event.create(
             pos=number if number % 7 else None,
             stream=stream,
@@ -627,7 +636,6 @@ class _Works:
             side=list(Side)[number % 3] if number % 4 else None,
             reason="Because." if number % 6 == 0 else None,
             changes=changes[: number % 3],
-            visible_to=list(Audience)[(number // 2) % len(Audience)],
             salt=f"{number:064x}",
             commitment=f"{number + 1:064x}",
             digest=f"{number + 2:064x}",
@@ -762,5 +770,5 @@ def missing_ids() -> list[str]:
     """Ids that name nothing: of every type, and of none."""
     companies = ("user", "partner", "client", "account", "contact")
     works = ("partnership", "offer", "modification", "item", "request", "manager", "invite", "grant", "event")
-    prefixes = (*companies, *works)
+    prefixes = (*companies, *works, "project", "approval", "message", "file", "tally")
     return [*(f"{prefix}_{0:026d}" for prefix in prefixes), *UNKNOWN_IDS]
