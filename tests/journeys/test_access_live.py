@@ -4,9 +4,8 @@ import time
 
 from tests.journeys.northwind import Partners
 from tests.journeys.portal import Json, Person
-from tests.server.listening import Socket, listening
+from tests.server.listening import Socket, at_once, listening
 
-AT_ONCE = 1.0
 BANNER = """
 subscription Banner($id: ID!) {
   accountEvents(accountId: $id) { topic proposal { status } account { accessRequests { totalCount } } }
@@ -40,7 +39,7 @@ async def test_1_6_the_banner_comes_and_goes_live(partners: Partners) -> None:
         async def shows(topic: str, status: str | None, waiting: int) -> bool:
             since = time.monotonic()
             assert await of_clara.event(name) == banner(topic, status, waiting)
-            return time.monotonic() - since < AT_ONCE
+            return time.monotonic() - since < at_once()
 
         await clara.does("grantDisable", "grant { id }", grantId=partners.grant)
         assert await shows("grant.disabled", None, 0)
@@ -66,7 +65,7 @@ async def _ended(socket: Socket, name: str) -> tuple[list[str], bool]:
     while (message := await socket.of(name))["type"] == "next":
         pass
     codes = [error["extensions"]["code"] for error in message["payload"]]
-    return codes, time.monotonic() - since < AT_ONCE
+    return codes, time.monotonic() - since < at_once()
 
 
 async def test_p5_the_partner_s_stream_ends_with_its_access_and_begins_anew_with_it(partners: Partners) -> None:

@@ -29,14 +29,13 @@ from tests import given
 from tests.journeys.portal import Json, Person
 from tests.promises import fault
 from tests.server.conftest import SECRET_KEY, chosen  # noqa: F401  a fixture
-from tests.server.listening import Pair, Socket, listening, pair, signed_in
+from tests.server.listening import Pair, Socket, at_once, listening, pair, signed_in
 
 READS = int(os.environ.get("PROMISES_READS", "1000"))
 READERS = 4
 READS_A_RACE = 120
 # Things that happen after the access has ended, which nobody may read.
 AFTERWARDS = 4
-STREAM_SECONDS = 1.0
 PATIENCE = 20.0
 # SQLite is one process; of two servers on PostgreSQL one ends the access, and either is asked.
 SERVERS = {Dialect.SQLITE: 1, Dialect.POSTGRES: 2}
@@ -253,7 +252,7 @@ class Race:
                     [read for began, read in self.reads if began > self.ended_at and read is not None]
                 ),
                 "events heard of after it": len([heard for heard in self.heard if heard > self.last]),
-                "streams that went on": len([at for at, _ in self.closed if at - self.ended_at > STREAM_SECONDS]),
+                "streams that went on": len([at for at, _ in self.closed if at - self.ended_at > at_once()]),
                 "streams that ended otherwise": len([says for _, says in self.closed if says != revocation.says]),
             }
         )

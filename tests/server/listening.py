@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -25,6 +26,14 @@ TO_PARTNERSHIP = """
     }
 """
 TO_ACCOUNT = "subscription ($id: ID!) { accountEvents(accountId: $id) { topic } }"
+
+
+def at_once() -> float:
+    """How many seconds "within a second" may take: one, where the machine has time; longer, where others work on it.
+
+    Who waits for a turn among several may have to wait for two.
+    """
+    return max(1.0, 2 * os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
 def bearer(token: str) -> dict[str, str]:

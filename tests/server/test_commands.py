@@ -99,10 +99,10 @@ async def test_demo_data_is_put_into_an_empty_database_once(committed: str, tmp_
     assert first == second
     assert "mara@countersign.example" in first
     assert await Partnership.all().order_by("id").values() == partnerships
-    assert (await Partner.all().count(), await Client.all().count()) == (3, 6)
+    assert (await Partner.all().count(), await Client.all().count()) == (4, 6)
     assert sorted(row["status"] for row in partnerships) == sorted(
         [
-            *[PartnershipStatus.ACTIVE] * 4,
+            *[PartnershipStatus.ACTIVE] * 6,
             PartnershipStatus.DECLINED,
             PartnershipStatus.ENDED,
             PartnershipStatus.EXPIRED,

@@ -13,11 +13,10 @@ import pytest
 import models
 from domain import clock
 from resolvers import events
-from tests.server.listening import LONGEST_WAIT, TO_PARTNERSHIP, bearer, pair
+from tests.server.listening import LONGEST_WAIT, TO_PARTNERSHIP, at_once, bearer, pair
 from web import sse
 
 EVENTS = {"accept": "text/event-stream"}
-AT_ONCE = 1.0
 
 
 class Stream:
@@ -115,7 +114,7 @@ async def test_p5_a_stream_ends_with_its_session_within_a_second(served: httpx2.
         ended = time.monotonic()
         assert await stream.last() == "SESSION_ENDED"
         took = time.monotonic() - ended
-    assert took < AT_ONCE
+    assert took < at_once()
 
 
 async def test_what_refuses_a_subscription_ends_its_stream(served: httpx2.AsyncClient) -> None:
