@@ -27,7 +27,9 @@ or exists (select 1 from project_member where project_id = :project and user_id 
 or exists (select 1 from partner_member where partner_id = :partner and user_id = :person and removed_at is null)
 or exists (select 1 from message where project_id = :project and author_id = :person)
 or exists (select 1 from project_file where project_id = :project and uploaded_by_id = :person)
-or exists (select 1 from proposal where project_id = :project and proposed_by_id = :person)
+or exists (select 1 from proposal where project_id = :project and :person in (proposed_by_id, approver_id))
+or exists (select 1 from action_item where project_id = :project and :person in (assignee_id, completed_by_id))
+or exists (select 1 from rating where project_id = :project and requested_from_id = :person)
 or exists (
   select 1 from partner k_ join access_grant g_ on g_.partner_id = k_.id
   where k_.admin_id = :person and g_.account_id = :account and g_.status <> 'DISCONNECTED'
@@ -65,8 +67,8 @@ async def require(project: Project, user_id: str, *path: str, by: Seat) -> froze
     """Return the sides on which somebody sees a project whom the seat may name there.
 
     Refuses NOT_FOUND at `path` who does not see it, and of whom the seat does not know that they do: of a partner's
-    people the client knows the admin, and everybody who has written, uploaded or asked something there. Of a locked
-    project the answer holds until the transaction ends, as far as client partners' people go.
+    people the client knows the admin, and everybody who has written, uploaded or asked something there, or was asked.
+    Of a locked project the answer holds until the transaction ends, as far as client partners' people go.
     """
     sides = await sides_of(project, user_id)
     if not sides or not await _is_known(project, user_id, by=by):

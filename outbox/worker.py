@@ -202,8 +202,7 @@ class Worker:
             connection.terminate()
 
     def _wake(self) -> None:
-        self._queued.set()
-        self._heard.set()
+        self._committed.set()
         relay.tell()
 
     # ── one mail ──
