@@ -244,9 +244,9 @@ VISIBLE: Final[Mapping[str, Mapping[Side, str]]] = {
         Side.VENDOR: "{t}.visible_to not in ('PARTNER_ALONE', 'CLIENT_ALONE')",
         # What happens in a project is for whoever sees the project.
         Side.PARTNER: (
-            "({t}.project_id is null and {t}.partner_id = :partner"
-            " and {t}.visible_to in ('BOTH', 'PARTNER', 'PARTNER_ALONE')"
-            f" and {_FOR_THE_COMPANY} or {{t}}.project_id is not null and {_IN_A_PROJECT[Side.PARTNER]})"
+            "({t}.visible_to in ('BOTH', 'PARTNER', 'PARTNER_ALONE') and ({t}.project_id is null"
+            f" and {{t}}.partner_id = :partner and {_FOR_THE_COMPANY}"
+            f" or {{t}}.project_id is not null and {_IN_A_PROJECT[Side.PARTNER]}))"
         ),
         Side.CLIENT: (
             "({t}.client_id = :client and {t}.visible_to in ('BOTH', 'CLIENT', 'CLIENT_ALONE')"

@@ -661,9 +661,8 @@ _SEATS: Final[Mapping[Addressees, str]] = {
     Addressees.OTHERS: f"""
   join partnership h on h.id = e.partnership_id
   join seat s on (s.partner_id = h.partner_id and e.visible_to in ('BOTH', 'PARTNER', 'PARTNER_ALONE')
-    and {_READS_FOR_COMPANY.replace("{s}", "s")}
     or s.client_id = h.client_id and e.visible_to in ('BOTH', 'CLIENT', 'CLIENT_ALONE'))
-  where not exists (
+  where {_READS_FOR_COMPANY.replace("{s}", "s")} and not exists (
     select 1 from seat w where w.user_id = e.actor_id and (w.partner_id = s.partner_id or w.client_id = s.client_id)
   )
 """,  # noqa: S608  words of this table

@@ -665,8 +665,8 @@ class _Compiler:
         """
         self.snapshot = True
         statement = self.starting(self.operation.schema.type_map[source.of])
-        seen = self.visible(statement.table).replace("{t}", "h_")
-        statement.conditions.append(f"{{t}}.pos = (select max(h_.pos) from {statement.table.name} h_ where {seen})")
+        parts = " union all ".join(source.parts[self.side]) if self.side else "select null"
+        statement.conditions.append(f"{{t}}.pos = (select max(x_.pos) from ({parts}) x_)")
         row, convert = f"r{statement.number}", self.constant(source.convert)
         position = Place(statement, statement.alias, row).value(f"{statement.alias}.pos")
         return f"{convert}(next(({position} for {row} in R{statement.number}), 0))"

@@ -1,6 +1,7 @@
 """What the fields of events are."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Mapping
 from functools import cache, lru_cache
 from typing import Final
 
@@ -8,7 +9,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import ECB
 
-from domain import moves, vault
+from domain import moves, policy, vault
 from models.enums import Side
 
 # A position and as many zeros, by which what nobody encrypted is told from what we did, fill one block.
@@ -55,6 +56,32 @@ def _cipher(key: bytes) -> Cipher[ECB]:
 def summary(topic: str, side: str | None) -> str:
     """One sentence that tells the event."""
     return moves.summary(topic, Side(side) if side else None)
+
+
+# TABLE: the newest event that a side sees, by the ways in which it sees events: what concerns it, and its projects'.
+_IN_PROJECTS: Final = (
+    "select max((select max(h_.pos) from event h_ where h_.project_id = v_.id and h_.pos is not null"
+    " and h_.visible_to in {told})) as pos from project v_ where {seen}"
+)
+
+
+def _newest(side: Side, own: str, told: str) -> tuple[str, ...]:
+    seen = policy.VISIBLE["Project"][side].replace("{t}", "v_")
+    return (
+        f"select max(h_.pos) as pos from event h_ where h_.project_id is null and {own} and h_.visible_to in {told}",
+        _IN_PROJECTS.replace("{told}", told).replace("{seen}", seen),
+    )
+
+
+HEADS: Final[Mapping[Side, tuple[str, ...]]] = {
+    Side.VENDOR: (
+        f"select max(h_.pos) as pos from event h_ where {policy.VISIBLE['Event'][Side.VENDOR].replace('{t}', 'h_')}",
+    ),
+    Side.PARTNER: _newest(
+        Side.PARTNER, "h_.partner_id = :partner and :for_company", "('BOTH', 'PARTNER', 'PARTNER_ALONE')"
+    ),
+    Side.CLIENT: _newest(Side.CLIENT, "h_.client_id = :client", "('BOTH', 'CLIENT', 'CLIENT_ALONE')"),
+}
 
 
 async def topics(_reader: object) -> list[dict[str, object]]:

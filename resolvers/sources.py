@@ -241,11 +241,13 @@ class GivenRows:
 class Head:
     """The greatest `pos` of the rows that the seat sees, in one snapshot with all that is read beside it; 0: none.
 
-    `convert` makes the answer of it.
+    `convert` makes the answer of it. `parts`: by side, queries for the greatest of a part of those rows each, so that
+    each finds it by an index.
     """
 
     of: str
     convert: FunctionOf
+    parts: Mapping[Side, tuple[str, ...]]
 
 
 @dataclass(frozen=True)

@@ -68,7 +68,7 @@ class EventsQuery:
     """The roots of this slice."""
 
     position: Cursor | None = root(
-        Head("Event", events.cursor),
+        Head("Event", events.cursor, events.HEADS),
         to=[Role.USER],
         doc="The head of the log in the same snapshot as the rest of the answer: subscribe after it, and there is no "
         "gap.",

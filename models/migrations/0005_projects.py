@@ -289,7 +289,7 @@ class Migration(migrations.Migration):
                     Index(fields=["project_id", "id"], name="project_member_project"),
                     Index(fields=["account_id"], name="project_member_account"),
                     Index(fields=["partner_id"], name="project_member_partner"),
-                    Index(fields=["user_id", "partner_id", "project_id"], name="project_member_user"),
+                    Index(fields=["user_id", "partner_id", "account_id"], name="project_member_user"),
                 ],
             },
         ),

@@ -1,5 +1,6 @@
 """What is heard live of a project: by everybody on it, without loss or repeat, as long as they are (3.6, 5.1)."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -43,6 +44,9 @@ async def harrow(meet: Meets) -> Harrow:
 async def heard(by: Person, project: str, after: str | None = None) -> AsyncIterator[tuple[Socket, str]]:
     """Listen to a project: the socket, and the operation's name."""
     async with listening(by.browser.base_url, by.token) as socket:
+        # Without a cursor it begins now: what happened before is to be in the log by then.
+        while await models.Event.filter(pos__isnull=True).exists():  # noqa: ASYNC110  the relay brings it about
+            await asyncio.sleep(0.01)
         name = await socket.ask(LIVE, {"id": project, "after": after})
         await socket.settled()
         yield socket, name

@@ -255,9 +255,9 @@ def sees_item(sees: Twin) -> Twin:
 
 
 def partner_sees_event(x: Of) -> bool:
-    if x.t["project_id"] is not None:
-        return is_in_project(x, Side.PARTNER)
     is_told = x.t["visible_to"] in {"BOTH", "PARTNER", "PARTNER_ALONE"}
+    if x.t["project_id"] is not None:
+        return is_told and is_in_project(x, Side.PARTNER)
     return same(x.t["partner_id"], x.partner) and is_told and reads_for_the_company(x)
 
 
