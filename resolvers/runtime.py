@@ -90,7 +90,7 @@ def grouped(ids: Sequence[object], rows: Iterable[Row]) -> dict[object, list[Row
     """Rows by the id of the row above, whose place among the ids (the first has 1) stands first."""
     groups: list[list[Row]] = [[] for _ in ids]
     for row in rows:
-        groups[cast("int", row[0]) - 1].append(row)
+        groups[row[0] - 1].append(row)  # type: ignore[operator]  # a place; `cast` would be called for each row
     return dict(zip(ids, groups, strict=True))
 
 

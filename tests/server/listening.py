@@ -88,10 +88,15 @@ class Socket:
         return str(error["extensions"]["code"])
 
     async def settled(self) -> None:
-        """Wait until everything that was sent has been taken up: a query behind it is answered last."""
-        name = await self.ask("{ vendor { name } }")
-        await self.data(name)
-        assert (await self.of(name))["type"] == "complete"
+        """Wait until everything that was sent has been taken up.
+
+        A subscription begins where the log ends once it has asked the database. Three questions to it, one after the
+        other, are answered behind that, also where several connections are asked at once.
+        """
+        for _ in range(3):
+            name = await self.ask("{ viewer { seat { id } } }")
+            await self.data(name)
+            assert (await self.of(name))["type"] == "complete"
 
     async def _keep_all(self) -> None:
         while True:

@@ -102,8 +102,9 @@ async def test_a_name_in_use_is_4409_and_free_again_afterwards(served: httpx2.As
 async def test_a_socket_has_twenty_operations_at_most(served: httpx2.AsyncClient) -> None:
     two = await pair()
     async with listening(served.base_url, two.tokens["paula"]) as socket:
-        names = [await socket.ask(TO_PARTNERSHIP, {"id": two.partnership.id}) for _ in range(20)]
-        one_more = await socket.ask(TO_PARTNERSHIP, {"id": two.partnership.id})
+        about = {"id": two.partnership.id, "after": events.cursor(0)}
+        names = [await socket.ask(TO_PARTNERSHIP, about) for _ in range(20)]
+        one_more = await socket.ask(TO_PARTNERSHIP, about)
         assert await socket.code(one_more) == "LIMIT_EXCEEDED"
         await socket.send(id=names.pop(), type="complete")
         await socket.settled()
