@@ -46,10 +46,11 @@ _MY_ACCOUNTS: Final = (
 _MY_PLACES: Final = (
     "from project_member p_ where p_.user_id = :broker and p_.partner_id = :partner and p_.removed_at is null"
 )
+_AND_MY_ACCOUNTS: Final = f" union all select p_.account_id {_MY_PLACES}"
 _CONNECTED_ACCOUNTS: Final = (
     "{among}select p_.account_id from access_grant p_"
     " where p_.partner_id = :partner and p_.status <> 'DISCONNECTED'"
-    f" union all select p_.account_id {_MY_PLACES}{{end}}"
+    f"{_AND_MY_ACCOUNTS}{{end}}"
 )
 _MY_PROJECTS: Final = f"{{among}}select p_.project_id {_MY_PLACES}{{end}}"
 # Who reads what concerns a partner company as a whole: of a client partner its admin alone, the others what they are
@@ -61,12 +62,15 @@ _OPEN: Final = "select p_.account_id from access_grant p_ where p_.partner_id = 
 # Those that the partner may open now: what is inside shows there alone (mission, settled readings).
 _OPEN_ACCOUNTS: Final = f"{{among}}{_OPEN}{{end}}"
 # Those, and a client partner's people's.
-_WORKED_IN: Final = f"{{among}}{_OPEN} union all select p_.account_id {_MY_PLACES}{{end}}"
+_WORKED_IN: Final = f"{{among}}{_OPEN}{_AND_MY_ACCOUNTS}{{end}}"
+_AND_MY_CLIENTS: Final = (
+    " union all select a_.client_id from project_member p_ join account a_ on a_.id = p_.account_id"
+    " where p_.user_id = :broker and p_.partner_id = :partner and p_.removed_at is null"
+)
 _CLIENTS_EVER: Final = (
     "{among}select p_.client_id from partnership p_"
-    f" where p_.partner_id = :partner and p_.status in ('ACTIVE', 'ENDED') and {_FOR_THE_COMPANY} union all"
-    " select a_.client_id from project_member p_ join account a_ on a_.id = p_.account_id"
-    " where p_.user_id = :broker and p_.partner_id = :partner and p_.removed_at is null{end}"
+    f" where p_.partner_id = :partner and p_.status in ('ACTIVE', 'ENDED') and {_FOR_THE_COMPANY}"
+    f"{_AND_MY_CLIENTS}{{end}}"
 )
 # A client partner works with the client's projects, not with its contacts.
 _CLIENTS_NOW: Final = (
@@ -303,6 +307,16 @@ HEARD: Final[Mapping[Side, tuple[str, ...]]] = {
     ),
     Side.CLIENT: ("{t}.client_id = :client and {t}.visible_to in ('BOTH', 'CLIENT', 'CLIENT_ALONE')",),
 }
+
+
+_OR_MY_PROJECTS: Final = re.compile(rf" or [\w{{}}]+\.id {re.escape(_MY_PROJECTS)}")
+
+
+def without_brokers(predicate: str) -> str:
+    """Return what is left of a row predicate for seats that are no client partner's: of theirs, nothing is found."""
+    for of_brokers in (_AND_MY_ACCOUNTS, _AND_MY_CLIENTS):
+        predicate = predicate.replace(of_brokers, "")
+    return _OR_MY_PROJECTS.sub("", predicate).replace(_FOR_THE_COMPANY, EVERY_ROW)
 
 
 def seen_by(seat: str, model: str, row: str) -> str:

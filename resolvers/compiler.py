@@ -26,6 +26,7 @@ from graphql import (
     is_non_null_type,
 )
 
+from domain import policy
 from models.enums import ErrorCode, Relation, Role, Side
 from models.sql import Dialect, number
 from resolvers import runtime, sources
@@ -418,6 +419,8 @@ class _Compiler:
     def visible(self, table: sources.Table, *, few: bool = False) -> str:
         """Which rows of a table exist for this side; `few`: as it is asked of few rows."""
         visible = (table.public or NO_ROW) if self.side is None else table.visible[self.side]
+        if Role.CLIENT_PARTNER not in self.roles:
+            visible = policy.without_brokers(visible)
         return probed(visible) if few else visible
 
     def projected(self, of: GraphQLOutputType, selections: Sequence[SelectionSetNode], code: str) -> str:
