@@ -146,6 +146,13 @@ _PROPOSAL: Final[Mapping[Side, str]] = {
     ),
 }
 
+# Which events a side is told of among those that concern it: what another side did for itself is not there.
+TOLD: Final[Mapping[Side, str]] = {
+    Side.VENDOR: "{t}.visible_to not in ('PARTNER_ALONE', 'CLIENT_ALONE')",
+    Side.PARTNER: "{t}.visible_to in ('BOTH', 'PARTNER', 'PARTNER_ALONE')",
+    Side.CLIENT: "{t}.visible_to in ('BOTH', 'CLIENT', 'CLIENT_ALONE')",
+}
+
 # What is left below an endpoint that the seat sees: to the vendor not even that a side did something for itself.
 DELIVERED_FROM_A_VISIBLE_ENDPOINT: Final[Mapping[Side, str]] = {
     Side.VENDOR: (
@@ -245,15 +252,15 @@ VISIBLE: Final[Mapping[str, Mapping[Side, str]]] = {
     },
     "DirectoryListing": dict.fromkeys(Side, EVERY_ROW),
     "Event": {
-        Side.VENDOR: "{t}.visible_to not in ('PARTNER_ALONE', 'CLIENT_ALONE')",
+        Side.VENDOR: TOLD[Side.VENDOR],
         # What happens in a project is for whoever sees the project.
         Side.PARTNER: (
-            "({t}.visible_to in ('BOTH', 'PARTNER', 'PARTNER_ALONE') and ({t}.project_id is null"
+            f"({TOLD[Side.PARTNER]} and ({{t}}.project_id is null"
             f" and {{t}}.partner_id = :partner and {_FOR_THE_COMPANY}"
             f" or {{t}}.project_id is not null and {_IN_A_PROJECT[Side.PARTNER]}))"
         ),
         Side.CLIENT: (
-            "({t}.client_id = :client and {t}.visible_to in ('BOTH', 'CLIENT', 'CLIENT_ALONE')"
+            f"({{t}}.client_id = :client and {TOLD[Side.CLIENT]}"
             f" and ({{t}}.project_id is null or {_IN_A_PROJECT[Side.CLIENT]}))"
         ),
     },
@@ -292,7 +299,7 @@ VISIBLE: Final[Mapping[str, Mapping[Side, str]]] = {
 
 # ── TABLE: which events a company's program hears: what joins an event `{t}` to it, each by itself to be looked up ──
 
-_OF_COMPANY: Final = "{t}.project_id is null and {t}.partner_id = :partner and {t}.visible_to in"
+_OF_COMPANY: Final = f"{{t}}.project_id is null and {{t}}.partner_id = :partner and {TOLD[Side.PARTNER]}"
 _IN_PROJECTS: Final = (
     "{t}.project_id is not null join project j_ on j_.id = {t}.project_id"
     " join {of} p_ on p_.account_id = j_.account_id and p_.partner_id = :partner and {lasts}"
@@ -300,12 +307,12 @@ _IN_PROJECTS: Final = (
 HEARD: Final[Mapping[Side, tuple[str, ...]]] = {
     Side.VENDOR: (VISIBLE["Event"][Side.VENDOR],),
     Side.PARTNER: (
-        _OF_COMPANY + " ('BOTH', 'PARTNER', 'PARTNER_ALONE')",
+        _OF_COMPANY,
         # In the projects of accounts that it may open, and as a client partner of those in which it is.
         _IN_PROJECTS.format(of="access_grant", lasts=GRANT_IS_OPEN.replace("{t}", "p_"), t="{t}"),
         _IN_PROJECTS.format(of="project_partner", lasts="p_.removed_at is null", t="{t}"),
     ),
-    Side.CLIENT: ("{t}.client_id = :client and {t}.visible_to in ('BOTH', 'CLIENT', 'CLIENT_ALONE')",),
+    Side.CLIENT: (f"{{t}}.client_id = :client and {TOLD[Side.CLIENT]}",),
 }
 
 

@@ -61,14 +61,15 @@ def summary(topic: str, side: str | None) -> str:
 # TABLE: the newest event that a side sees, by the ways in which it sees events: what concerns it, and its projects'.
 _IN_PROJECTS: Final = (
     "select max((select max(h_.pos) from event h_ where h_.project_id = v_.id and h_.pos is not null"
-    " and h_.visible_to in {told})) as pos from project v_ where {seen}"
+    " and {told})) as pos from project v_ where {seen}"
 )
 
 
-def _newest(side: Side, own: str, told: str) -> tuple[str, ...]:
+def _newest(side: Side, own: str) -> tuple[str, ...]:
+    told = policy.TOLD[side].replace("{t}", "h_")
     seen = policy.VISIBLE["Project"][side].replace("{t}", "v_")
     return (
-        f"select max(h_.pos) as pos from event h_ where h_.project_id is null and {own} and h_.visible_to in {told}",
+        f"select max(h_.pos) as pos from event h_ where h_.project_id is null and {own} and {told}",
         _IN_PROJECTS.replace("{told}", told).replace("{seen}", seen),
     )
 
@@ -77,10 +78,8 @@ HEADS: Final[Mapping[Side, tuple[str, ...]]] = {
     Side.VENDOR: (
         f"select max(h_.pos) as pos from event h_ where {policy.VISIBLE['Event'][Side.VENDOR].replace('{t}', 'h_')}",
     ),
-    Side.PARTNER: _newest(
-        Side.PARTNER, "h_.partner_id = :partner and :for_company", "('BOTH', 'PARTNER', 'PARTNER_ALONE')"
-    ),
-    Side.CLIENT: _newest(Side.CLIENT, "h_.client_id = :client", "('BOTH', 'CLIENT', 'CLIENT_ALONE')"),
+    Side.PARTNER: _newest(Side.PARTNER, "h_.partner_id = :partner and :for_company"),
+    Side.CLIENT: _newest(Side.CLIENT, "h_.client_id = :client"),
 }
 
 

@@ -106,15 +106,6 @@ OFFERABLE = (
     "{end})"
 )
 
-# ── its history ──
-
-# What is left of an event's predicate in the stream of a partnership that the seat sees, one of whose sides it is.
-TOLD = {
-    Side.PARTNER: "{t}.visible_to in ('BOTH', 'PARTNER', 'PARTNER_ALONE')",
-    Side.CLIENT: "{t}.visible_to in ('BOTH', 'CLIENT', 'CLIENT_ALONE')",
-    Side.VENDOR: policy.VISIBLE["Event"][Side.VENDOR],
-}
-
 # ── modifications ──
 
 DRAFT = "{t}.partnership_id = {p} and {t}.kind = 'MODIFICATION' and {t}.status = 'DRAFT'"

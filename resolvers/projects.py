@@ -30,11 +30,6 @@ EVERY: Final = policy.EVERY_ROW
 THERE: Final = "{t}.removed_at is null"
 KEPT: Final = "{t}.deleted_at is null"
 ASKED: Final = "{t}.proposed_at is not null"
-TOLD: Final[Mapping[Side, str]] = {
-    Side.VENDOR: "{t}.visible_to not in ('PARTNER_ALONE', 'CLIENT_ALONE')",
-    Side.PARTNER: "{t}.visible_to in ('BOTH', 'PARTNER', 'PARTNER_ALONE')",
-    Side.CLIENT: "{t}.visible_to in ('BOTH', 'CLIENT', 'CLIENT_ALONE')",
-}
 NEWEST_FIRST: Final = Order("{t}.id", descending=True)
 BY_SEQ: Final = Order("{t}.seq", kind="number")
 READ_OF_CONVERSATION: Final = (

@@ -160,7 +160,7 @@ class Partnership(Node):
         doc="Newest first, without drafts.",
     )
     history: names.EventConnection = page(
-        "{t}.stream = {p}", orders=NEWEST_FIRST, below=partnerships.TOLD, doc="Newest first."
+        "{t}.stream = {p}", orders=NEWEST_FIRST, below=policy.TOLD, doc="Newest first."
     )
     end_preview: EndPreview | None = embedded(
         to=[Role.ADMIN, Role.PARTNER, Role.CLIENT], doc="What ending it would cost, for the disconnection wizard."

@@ -7,6 +7,7 @@ import strawberry
 from strawberry import ID
 
 from domain import engagements as law
+from domain import policy
 from domain.policy import Permission
 from models import enums
 from models.enums import Role
@@ -29,7 +30,6 @@ from schema.proposals import Invite
 from schema.scalars import URL, EmailAddress
 
 SEARCH = {"search": SEARCH_NAME}
-OF_STATUS = (list[enums.ProjectStatus] | None, Filter("{t}.status {within}:value{end_within}"))
 LATEST_FIRST = {DEFAULT: projects.NEWEST_FIRST}
 
 
@@ -93,7 +93,7 @@ class Project(Node):
     )
     counts: names.ActionCounts = embedded(instead=projects.COUNTS, doc="What waits for the viewer in it.")
     activity: names.EventConnection = page(
-        "{t}.stream = {p}", orders=NEWEST_FIRST, below=projects.TOLD, doc="Newest first."
+        "{t}.stream = {p}", orders=NEWEST_FIRST, below=policy.TOLD, doc="Newest first."
     )
     viewer_can: list[enums.ProjectAction] = derived(projects.viewer_can, *projects.VIEWER_CAN_INPUTS, seat=True)
 
