@@ -3,16 +3,16 @@
 What a command needs is imported when it runs, so that none waits for another's libraries.
 """
 
+import argparse
 import asyncio
 import gc
+import inspect
 import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import cyclopts
 
 import settings
 
@@ -33,8 +33,6 @@ AWAY = "The database is not reachable."
 BROKEN = "Something is wrong on our side: the log says what."
 NOT_MIGRATED = "The database is not migrated: run `python server.py migrate`."
 ONE_PROCESS = "SQLite is used by one process alone: set COUNTERSIGN_DATABASE_URL to PostgreSQL to run more."
-
-commands = cyclopts.App(name="countersign", help="An open GraphQL backend for partnerships.", version="0.1.0")
 
 
 def create_app(chosen: settings.Settings) -> "ASGIApp":
@@ -90,14 +88,14 @@ def app() -> "ASGIApp":
 def _settle() -> None:
     """Make what stays, modules and schema, and keep the collector from it: a third of a large answer went there.
 
-    Until here it is off, since it would look at each module again for every few that come.
+    Until here it is off, since it would look at each module again for every few that come. Nor does it look once more
+    now: next to nothing of all this is garbage.
     """
     from outbox import worker  # noqa: F401  imported for what it imports
     from resolvers import engine  # noqa: F401  as the worker
     from schema import roots
 
     roots.executable()
-    gc.collect()
     gc.freeze()
     gc.set_threshold(YOUNG_OBJECTS)
     gc.enable()
@@ -173,16 +171,8 @@ async def _open(chosen: settings.Settings, opened: AsyncExitStack) -> "tuple[Eng
     return engine, streams
 
 
-@commands.command
-def serve(*, host: str = "127.0.0.1", port: int = 8000, workers: int = 1) -> None:
-    """Answer requests, send mails and keep time, until stopped.
-
-    Parameters
-    ----------
-    host: the address to listen at.
-    port: the port to listen at.
-    workers: processes; more than one needs PostgreSQL.
-    """
+def serve(*, host: str, port: int, workers: int) -> None:
+    """Answer requests, send mails and keep time, until stopped."""
     gc.disable()
     import uvicorn
 
@@ -210,7 +200,6 @@ def serve(*, host: str = "127.0.0.1", port: int = 8000, workers: int = 1) -> Non
     )
 
 
-@commands.command
 async def worker() -> None:
     """Send mails and keep time beside `serve`, until stopped. Needs PostgreSQL."""
     from models import database
@@ -234,7 +223,6 @@ async def _told_to_stop() -> None:
     await told.wait()
 
 
-@commands.command
 async def migrate() -> None:
     """Bring the database to the newest form."""
     from models import database
@@ -243,7 +231,6 @@ async def migrate() -> None:
     await database.migrate(database.url_for(chosen.database_url, chosen.data_dir))
 
 
-@commands.command(name="demo")
 async def fill() -> None:
     """Put demo data into an empty database and print its sign-ins; a filled one is left alone."""
     import demo
@@ -252,16 +239,8 @@ async def fill() -> None:
         sys.stdout.write(await demo.fill())
 
 
-@commands.command
-async def admin_create(*, email: str, name: str, password_stdin: bool = False) -> None:
-    """Make somebody one of the vendor's staff, and print a sign-in link unless a password is set.
-
-    Parameters
-    ----------
-    email: the person's address.
-    name: the person's name.
-    password_stdin: read a password from standard input.
-    """
+async def admin_create(*, email: str, name: str, password_stdin: bool) -> None:
+    """Make somebody one of the vendor's staff, and print a sign-in link unless a password is set."""
     from domain import identity
 
     password = sys.stdin.readline().rstrip("\r\n") if password_stdin else None
@@ -272,7 +251,6 @@ async def admin_create(*, email: str, name: str, password_stdin: bool = False) -
     )
 
 
-@commands.command(name="schema")
 def sdl() -> None:
     """Print the schema in GraphQL's own language."""
     from schema import roots
@@ -280,16 +258,8 @@ def sdl() -> None:
     sys.stdout.write(roots.sdl())
 
 
-@commands.command
-def history_verify(file: Path, /, *, keys: Path | None = None, anchors: Path | None = None) -> None:
-    """Verify an exported history, without any database; say what is wrong and at which version.
-
-    Parameters
-    ----------
-    file: what `/history/{id}.jsonl` answered.
-    keys: what `/.well-known/jwks.json` answered; without it signatures are not checked.
-    anchors: a file of heads signed before, an earlier export or a folder of such files.
-    """
+def history_verify(*, file: Path, keys: Path | None, anchors: Path | None) -> None:
+    """Verify an exported history, without any database; say what is wrong and at which version."""
     from domain import verification
 
     try:
@@ -319,17 +289,56 @@ def _require_shared_database() -> settings.Settings:
     return chosen
 
 
+def _arguments() -> argparse.Namespace:
+    """Read the command line: the command as `run`, and what it takes."""
+    line = argparse.ArgumentParser("server.py", description="An open GraphQL backend for partnerships.")
+    line.add_argument("--version", action="version", version="0.1.0")
+    line.set_defaults(run=line.print_help)
+    commands = line.add_subparsers(metavar="COMMAND")
+
+    def command(name: str, run: object) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=run.__doc__, description=run.__doc__)
+        added.set_defaults(run=run)
+        return added
+
+    added = command("serve", serve)
+    added.add_argument("--host", default="127.0.0.1", help="the address to listen at (%(default)s)")
+    added.add_argument("--port", default=8000, type=int, help="the port to listen at (%(default)s)")
+    added.add_argument("--workers", default=1, type=int, help="processes (%(default)s); more than one needs PostgreSQL")
+    command("worker", worker)
+    command("migrate", migrate)
+    command("demo", fill)
+    added = command("admin-create", admin_create)
+    added.add_argument("--email", required=True, help="the person's address")
+    added.add_argument("--name", required=True, help="the person's name")
+    added.add_argument("--password-stdin", action="store_true", help="read a password from standard input")
+    command("schema", sdl)
+    added = command("history-verify", history_verify)
+    added.add_argument("file", type=Path, help="what `/history/{id}.jsonl` answered")
+    added.add_argument(
+        "--keys", type=Path, help="what `/.well-known/jwks.json` answered; without it signatures are not checked"
+    )
+    added.add_argument(
+        "--anchors", type=Path, help="a file of heads signed before, an earlier export or a folder of such files"
+    )
+    return line.parse_args()
+
+
 def main() -> None:
     """Run a command; what a person can mend is said in a sentence."""
     # Most of a command is imports, of which nothing can be collected.
     gc.set_threshold(YOUNG_OBJECTS)
+    given = vars(_arguments())
+    run = given.pop("run")
     import pydantic
 
     from domain import errors
     from web import faults
 
     try:
-        commands()
+        outcome = run(**given)
+        if inspect.iscoroutine(outcome):
+            asyncio.run(outcome)
     except errors.Refusal as refusal:
         sys.exit(refusal.message)
     except pydantic.ValidationError as wrong:
@@ -338,6 +347,9 @@ def main() -> None:
         if faults.database_is_away(fault):
             sys.exit(AWAY)
         raise
+    finally:
+        # What is left goes with the process, as it is: looking through it for garbage takes a tenth of a second.
+        gc.freeze()
 
 
 if __name__ == "__main__":

@@ -16,10 +16,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import orjson
-from joserfc.jwk import KeySet
 from pydantic import TypeAdapter, ValidationError
 from tortoise.transactions import in_transaction
 
@@ -27,6 +26,9 @@ import settings
 from domain import changes, signing
 from models import sql
 from models.event import SignedHead
+
+if TYPE_CHECKING:
+    from joserfc.jwk import KeySet
 
 ANCHORS: Final = "anchors"
 # How many heads are signed in one transaction.
@@ -80,7 +82,7 @@ async def sign(heads: Sequence[Head]) -> list[str]:
     )
 
 
-def head_of(signature: str, keys: KeySet | None) -> Head:
+def head_of(signature: str, keys: "KeySet | None") -> Head:
     """Return a head that was signed. Raises `signing.SignatureError`; without keys, the signature is not checked."""
     try:
         return _heads.validate_python(signing.opened(signature, signing.Kind.HEAD, keys))

@@ -12,8 +12,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from email_validator import EmailNotValidError, validate_email
-
 import settings
 from domain import changes, clock, errors, passwords, rate_limits, seats, tokens
 from domain.rate_limits import Rule
@@ -61,6 +59,8 @@ class AdminCreated:
 
 def address(email: str, *field: str) -> str:
     """Return an e-mail address as it is kept and compared, in lower case. Refuses what is none, INVALID at `field`."""
+    from email_validator import EmailNotValidError, validate_email  # noqa: PLC0415  a server starts without its tables
+
     try:
         return validate_email(email, check_deliverability=False).normalized.lower()
     except EmailNotValidError as reason:

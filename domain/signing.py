@@ -9,16 +9,16 @@ from base64 import urlsafe_b64encode
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from functools import lru_cache
-from typing import Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
 import orjson
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from joserfc import jws
-from joserfc.errors import JoseError
-from joserfc.jwk import KeySet, OKPKey
 
 from domain import clock, vault
 from models.event import SigningKey
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from joserfc.jwk import KeySet, OKPKey
 
 Json = dict[str, object]
 
@@ -53,8 +53,11 @@ async def sign(kind: Kind, payloads: Iterable[Mapping[str, object]]) -> list[str
     return [_signed(f"{header}.{_coded(payload)}", key) for payload in payloads]
 
 
-def opened(signature: str, kind: Kind, keys: KeySet | None) -> Json:
+def opened(signature: str, kind: Kind, keys: "KeySet | None") -> Json:
     """Return what was signed. Raises SignatureError; without keys, whoever may have signed it is believed."""
+    from joserfc import jws
+    from joserfc.errors import JoseError
+
     try:
         if keys is None:
             signed = jws.extract_compact(signature.encode())
@@ -75,8 +78,11 @@ async def published() -> Json:
     return {"keys": [{**public, "kid": thumbprint, "use": "sig"} for thumbprint, public in halves.items()]}
 
 
-def read_keys(text: bytes) -> KeySet:
+def read_keys(text: bytes) -> "KeySet":
     """Read a JWK set. Raises ValueError for anything else, and for one without a key."""
+    from joserfc.errors import JoseError
+    from joserfc.jwk import KeySet
+
     try:
         return KeySet.import_key_set(orjson.loads(text))
     except (JoseError, LookupError, TypeError, AttributeError) as wrong:
@@ -89,16 +95,19 @@ def _public_half(kind: Kind) -> dict[str, str]:
     return {**half, "alg": _ALGORITHMS[kind]} if kind is Kind.ACCOUNT_SESSION else half
 
 
-def _key_of(kind: Kind) -> OKPKey:
+def _key_of(kind: Kind) -> "OKPKey":
     return _key_pair(vault.key_for(_PURPOSES[kind]))
 
 
 @lru_cache(maxsize=4)
-def _key_pair(seed: bytes) -> OKPKey:
+def _key_pair(seed: bytes) -> "OKPKey":
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from joserfc.jwk import OKPKey
+
     return OKPKey.import_key(Ed25519PrivateKey.from_private_bytes(seed))
 
 
-def _signed(words: str, key: OKPKey) -> str:
+def _signed(words: str, key: "OKPKey") -> str:
     private = cast("Ed25519PrivateKey", key.private_key)
     return f"{words}.{_text(private.sign(words.encode()))}"
 

@@ -1,21 +1,24 @@
-"""From a template and its values to a mail: headers that no value can break, one text in two forms."""
+"""From a template and its values to a mail: headers that no value can break, one text in two forms.
+
+What only a mail needs is imported for the first one, so that no process that has none to write waits for it.
+"""
 
 import datetime as dt
 import re
 import textwrap
 from collections.abc import Mapping
-from email.headerregistry import Address, BaseHeader
-from email.message import EmailMessage
+from functools import cache
 from pathlib import Path
-from typing import TypeAlias
-
-from email_validator import EmailNotValidError, validate_email
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
-from mjml import mjml2html
+from typing import TYPE_CHECKING, TypeAlias
 
 import settings
 from models.mail import Mail
+
+if TYPE_CHECKING:
+    from email.headerregistry import Address, BaseHeader
+    from email.message import EmailMessage
+
+    from jinja2 import Environment, Template
 
 TEMPLATES = Path(__file__).parent / "templates"
 TEXT_WIDTH = 76
@@ -56,7 +59,10 @@ def wrapped(text: str) -> str:
     return textwrap.fill(text, TEXT_WIDTH, break_long_words=False, break_on_hyphens=False)
 
 
-def _environment(*, html: bool, sentences: bool) -> Environment:
+@cache
+def _environment(*, html: bool, sentences: bool) -> "Environment":
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=html,  # noqa: S701  off for the plain text alone
@@ -69,10 +75,9 @@ def _environment(*, html: bool, sentences: bool) -> Environment:
     return environment
 
 
-# A letter's words are one template of blocks, so that its two forms cannot say different things; layouts place them.
-TEXT_WORDS, HTML_WORDS = _environment(html=False, sentences=True), _environment(html=True, sentences=True)
-TEXT_LAYOUT = _environment(html=False, sentences=False).get_template("layout.txt.j2")
-HTML_LAYOUT = _environment(html=True, sentences=False).get_template("layout.mjml.j2")
+def _layout(*, html: bool) -> "Template":
+    """Return what places a letter's words."""
+    return _environment(html=html, sentences=False).get_template("layout.mjml.j2" if html else "layout.txt.j2")
 
 
 def compose(
@@ -89,6 +94,10 @@ def compose(
     did. `reply_to`: the address that answers go to, if not ours. Every repeat of a mail is the same to the byte, its
     Message-ID included. Raises UndeliverableError, and jinja2's UndefinedError for a value that is missing.
     """
+    from email.message import EmailMessage
+
+    from mjml import mjml2html
+
     config = settings.load()
     known = {"vendor": config.vendor_name, "to_email": mail.to_email, **values}
     placed = {
@@ -98,7 +107,7 @@ def compose(
         "quote": [one_line(line) for line in (quote or "").strip().splitlines()],
         **({"url": url} if url else {}),
     }
-    text, html = _words(TEXT_WORDS, mail.template, known), _words(HTML_WORDS, mail.template, known)
+    text, html = _words(mail.template, known, html=False), _words(mail.template, known, html=True)
     sender = _sender()
     message: Letter = EmailMessage()
     message["From"] = sender
@@ -111,14 +120,19 @@ def compose(
     message["Date"] = mail.created_at
     message["Message-ID"] = f"<{mail.id}@{sender.domain}>"
     message["Auto-Submitted"] = "auto-generated"
-    message.set_content(TEXT_LAYOUT.render(placed, **text), cte="quoted-printable")
-    message.add_alternative(mjml2html(HTML_LAYOUT.render(placed, **html)), subtype="html", cte="quoted-printable")
+    message.set_content(_layout(html=False).render(placed, **text), cte="quoted-printable")
+    marked_up = mjml2html(_layout(html=True).render(placed, **html))
+    message.add_alternative(marked_up, subtype="html", cte="quoted-printable")
     message.set_boundary(f"={mail.id}=")
     return message
 
 
-def address(written: str, name: str | None = None) -> Address:
+def address(written: str, name: str | None = None) -> "Address":
     """Make one mailbox of an address and the name of whose it is; raises UndeliverableError for anything else."""
+    from email.headerregistry import Address
+
+    from email_validator import EmailNotValidError, validate_email
+
     try:
         checked = validate_email(written, check_deliverability=False, test_environment=True)
         return Address(str(one_line(name or "")).strip(), addr_spec=checked.ascii_email or checked.normalized)
@@ -126,18 +140,23 @@ def address(written: str, name: str | None = None) -> Address:
         raise UndeliverableError("not one e-mail address") from error
 
 
-def _sender() -> Address:
+def _sender() -> "Address":
     """Read the setting MAIL_FROM: `Name <address>`, or an address alone."""
     written = settings.load().mail_from.strip()
     name, _, bare = written.removesuffix(">").rpartition("<") if written.endswith(">") else ("", "", written)
     return address(bare, name)
 
 
-def _words(environment: Environment, name: str, values: Mapping[str, Value]) -> dict[str, list[str]]:
-    """Each block's paragraphs (of `facts`: lines), without line breaks of their own; Markup in an HTML environment."""
-    template = environment.get_template(f"{name}.j2")
+def _words(name: str, values: Mapping[str, Value], *, html: bool) -> dict[str, list[str]]:
+    """Each block's paragraphs (of `facts`: lines), without line breaks of their own; as Markup for HTML.
+
+    A letter's words are one template of blocks, so that its two forms cannot say different things.
+    """
+    from markupsafe import Markup
+
+    template = _environment(html=html, sentences=True).get_template(f"{name}.j2")
     context = template.new_context(dict(values))
-    kind = Markup if environment.autoescape else str
+    kind = Markup if html else str
     return {
         part: [
             kind(" ".join(paragraph.split()))

@@ -1,5 +1,4 @@
 import asyncio
-import mailbox
 import os
 from pathlib import Path
 
@@ -18,6 +17,8 @@ async def deliver(message: Letter, folder: Path) -> None:
 
 
 def _deliver(message: bytes, folder: Path) -> None:
+    import mailbox  # noqa: PLC0415  all kinds of them: a server starts without
+
     # Links in mails let people in: nobody else reads this folder. Made by hand, because two deliveries at once
     # make mailbox.Maildir(create=True) fail.
     folder.mkdir(mode=OWNER_ONLY, parents=True, exist_ok=True)

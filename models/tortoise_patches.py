@@ -13,6 +13,7 @@ from collections.abc import Coroutine
 from types import TracebackType
 
 import asyncpg
+import tortoise.models
 from asyncpg.pool import PoolConnectionProxy
 from tortoise.backends.base.client import (
     BaseDBAsyncClient,
@@ -25,8 +26,11 @@ from tortoise.backends.sqlite.client import SqliteClient, SqliteTransactionConte
 from tortoise.connection import get_connections
 from tortoise.exceptions import OperationalError, TransactionManagementError
 from tortoise.fields import Field
+from tortoise.migrations.operations import RunPython
+from tortoise.migrations.schema_editor.base import BaseSchemaEditor
 from tortoise.migrations.schema_editor.sqlite import SqliteSchemaEditor
 from tortoise.migrations.schema_generator.state import State
+from tortoise.migrations.schema_generator.state_apps import StateApps
 from tortoise.models import Model
 
 # What asyncpg raises when the connection that it works on is lost: the last, when that is while it is given back.
@@ -34,6 +38,8 @@ LOST = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.Internal
 
 _remake_table = SqliteSchemaEditor._remake_table
 _clone = State.clone
+_build_queries = StateApps._build_initial_querysets
+_run_python = RunPython.database_forward
 
 # ── transactions ──
 
@@ -267,7 +273,28 @@ def _clone_when_needed(self: State) -> State:
     return _Clone(State(noted, self.apps))
 
 
+def _build_no_queries(_self: StateApps) -> None:
+    """Tortoise builds every table's filters and queries anew after each operation, and only RunPython asks them."""
+
+
+async def _run_python_that_asks(
+    self: RunPython, app_label: str, old_state: State, new_state: State, state_editor: BaseSchemaEditor | None = None
+) -> None:
+    """Build what `_build_no_queries` has left out."""
+    _build_queries(old_state.apps)
+    await _run_python(self, app_label, old_state, new_state, state_editor)
+
+
+# ── models ──
+
+
+def _read_no_comments(_model: type[Model]) -> dict[str, str]:
+    """Tortoise parses a module's source once for each of its models, to write comments `#:` into the schema."""
+    return {}
+
+
 PATCHES = (
+    (tortoise.models, "_get_comments", _read_no_comments),
     (SqliteTransactionContext, "__aenter__", _enter_sqlite),
     (SqliteTransactionContext, "__aexit__", _exit_sqlite),
     (SqliteTransactionWrapper, "begin", _begin_immediate),
@@ -280,6 +307,8 @@ PATCHES = (
     (SqliteSchemaEditor, "_run_sql", _run_script),
     (SqliteSchemaEditor, "_remake_table", _remake_table_whole),
     (State, "clone", _clone_when_needed),
+    (StateApps, "_build_initial_querysets", _build_no_queries),
+    (RunPython, "database_forward", _run_python_that_asks),
 )
 
 

@@ -14,12 +14,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-import httpcore2
 import orjson
 import structlog
-from standardwebhooks import Webhook
 from tortoise.connection import get_connection
 from tortoise.transactions import in_transaction
 
@@ -29,7 +27,11 @@ from models import sql
 from models.enums import DeliveryStatus, EndpointStatus
 from models.event import Event
 from models.webhook import Attempt, WebhookDelivery, WebhookEndpoint
-from outbox import ssrf
+
+if TYPE_CHECKING:
+    import httpcore2
+
+    from outbox.ssrf import Guard
 
 # Seconds for an attempt: name, connection, request and answer.
 LONGEST_ATTEMPT: Final = 15.0
@@ -133,10 +135,18 @@ class Sender:
     """Sends what is due, one delivery a call; calls may run side by side."""
 
     def __init__(self, *, allow_private: bool) -> None:
-        self._guard = ssrf.Guard(allow_private=allow_private)
+        self._allow_private = allow_private
+
+    @functools.cached_property
+    def _guard(self) -> "Guard":
+        from outbox import ssrf
+
+        return ssrf.Guard(allow_private=self._allow_private)
 
     @functools.cached_property
     def _certificates(self) -> ssl.SSLContext:
+        import httpcore2
+
         # Reading the authorities takes longer than a request.
         return httpcore2.default_ssl_context()
 
@@ -184,6 +194,8 @@ class Sender:
             return Answer(error=_words(fault))
 
     async def _exchange(self, url: str, headers: Sequence[tuple[str, str]], body: bytes) -> Answer:
+        import httpcore2
+
         async with (
             httpcore2.AsyncConnectionPool(ssl_context=self._certificates, network_backend=self._guard) as pool,
             pool.stream("POST", url, headers=headers, content=body) as response,
@@ -221,6 +233,8 @@ def payload(event: Event) -> str:
 
 def signed(endpoint: WebhookEndpoint, event_id: str, body: str, at: datetime) -> dict[str, str]:
     """Return the standard's headers, with a signature by each secret that is live; raises vault.UnreadableError."""
+    from standardwebhooks import Webhook
+
     kept = [endpoint.secret]
     if endpoint.former_secret is not None and endpoint.former_until is not None and endpoint.former_until > at:
         kept.append(endpoint.former_secret)
@@ -237,6 +251,10 @@ def signed(endpoint: WebhookEndpoint, event_id: str, body: str, at: datetime) ->
 
 def _words(fault: Exception) -> str:  # noqa: PLR0911  one for each way it may fail
     """Tell the endpoint's owner what went wrong, and nothing of what stands behind a name at home."""
+    import httpcore2
+
+    from outbox import ssrf
+
     match fault:
         case ssrf.RefusedError():
             return str(fault)
@@ -256,7 +274,7 @@ def _words(fault: Exception) -> str:  # noqa: PLR0911  one for each way it may f
     return "An error of ours."
 
 
-def _retry_after(response: httpcore2.Response, now: datetime) -> timedelta | None:
+def _retry_after(response: "httpcore2.Response", now: datetime) -> timedelta | None:
     """Read for how long an endpoint that is overburdened wants to be left alone: seconds, or until a date."""
     if response.status not in {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}:
         return None

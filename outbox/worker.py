@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import asyncpg
 import structlog
@@ -21,12 +21,15 @@ from tortoise.queryset import QuerySet
 from tortoise.transactions import in_transaction
 
 from domain import changes, clock
-from mailer import letters, maildir, messages, smtp
+from mailer import letters, maildir, messages
 from models import database, sql
 from models.enums import Audience, MailStatus, Side
 from models.mail import Mail
 from outbox import due, relay, webhooks
 from settings import Settings
+
+if TYPE_CHECKING:
+    from mailer import smtp
 
 POLL = 1.0
 SWEEP = 5.0
@@ -84,7 +87,7 @@ class Worker:
 
     def __init__(self, settings: Settings, *, slots: int = 4) -> None:
         self._webhooks = webhooks.Sender(allow_private=settings.webhook_allow_private)
-        self._smtp = smtp.Server(settings.smtp_url.get_secret_value()) if settings.smtp_url else None
+        self._smtp = _mail_server(settings)
         self._deliver: Callable[[letters.Letter], Awaitable[None]] = (
             self._smtp.deliver if self._smtp else partial(maildir.deliver, folder=settings.data_dir / "mail")
         )
@@ -130,8 +133,8 @@ class Worker:
             while (
                 await due.sweep(clock.now())
                 or await relay.publish(clock.now())
-                or await self._send_one()
-                or await self._webhooks.send_one()
+                or await _exhausted(self._send_one)
+                or await _exhausted(self._webhooks.send_one)
             ):
                 pass
         finally:
@@ -235,6 +238,22 @@ class Worker:
 
 class ExhaustedError(Exception):
     """No attempt is left."""
+
+
+def _mail_server(settings: Settings) -> "smtp.Server | None":
+    if settings.smtp_url is None:
+        return None
+    from mailer import smtp  # noqa: PLC0415  only who has a mail server speaks to it
+
+    return smtp.Server(settings.smtp_url.get_secret_value())
+
+
+async def _exhausted(step: Callable[[], Awaitable[bool]]) -> bool:
+    """Repeat a step until there is nothing left to do; return whether there was anything."""
+    did = False
+    while await step():
+        did = True
+    return did
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:

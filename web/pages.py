@@ -7,12 +7,11 @@ carried. The token travels in a cookie of ten minutes: it stays out of the page,
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl, quote
 
-import jinja2
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
@@ -27,6 +26,9 @@ from models.link import Link
 from web import answers, faults, guard
 from web.backend import Backend
 from web.guard import Refused
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 COOKIE: Final = "link"
 COOKIE_SECONDS: Final = 600
@@ -333,7 +335,8 @@ def _say(said: Said, invite: InvitePreview | None = None) -> Response:
 
 def _page(template: str, status: int = 200, **values: object) -> Response:
     chosen = settings.load()
-    text = _templates.get_template(template).render(vendor=chosen.vendor_name, support=chosen.support_address, **values)
+    written = _templates().get_template(template)
+    text = written.render(vendor=chosen.vendor_name, support=chosen.support_address, **values)
     retry = {"retry-after": "2"} if status == AWAY.status else {}
     return HTMLResponse(text, status, headers=_HEADERS | retry)
 
@@ -342,11 +345,16 @@ def _ip(request: Request) -> str | None:
     return request.client and request.client.host
 
 
-_templates = jinja2.Environment(
-    loader=jinja2.FileSystemLoader(_FOLDER),
-    autoescape=True,
-    undefined=jinja2.StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
-_templates.filters["moment"] = letters.moment
+@cache
+def _templates() -> "Environment":
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415  a server starts without pages
+
+    environment = Environment(
+        loader=FileSystemLoader(_FOLDER),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["moment"] = letters.moment
+    return environment

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 from tortoise.exceptions import IntegrityError, OperationalError
 from tortoise.migrations.autodetector import MigrationAutodetector
-from tortoise.migrations.operations import RenameField, RenameModel, RunSQL
+from tortoise.migrations.operations import RenameField, RenameModel, RunPython, RunSQL
+from tortoise.migrations.schema_editor.base import BaseSchemaEditor
+from tortoise.migrations.schema_generator.state_apps import StateApps
 
 import models
 from models import database as databases
@@ -122,6 +124,21 @@ async def test_a_migration_that_fails_changes_nothing(
         assert await context.db().execute_query_dict("select name from tortoise_migrations") == [
             {"name": "0001_initial"}
         ]
+
+
+async def test_a_migration_in_python_asks_the_tables_as_they_are_then(
+    filled: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: list[object] = []
+
+    async def ask(apps: StateApps, _: BaseSchemaEditor) -> None:
+        tasks = apps.get_model("models.Task").filter(project__budget=0, project__name="Shop")
+        found.extend(await tasks.order_by("id").values_list("id", "project__code"))
+
+    newest = import_module("tests.models.older.migrations.0002_wider").Migration
+    monkeypatch.setattr(newest, "operations", [*newest.operations, RunPython(ask)])
+    await databases.migrate(filled)
+    assert found == [("task_1", "S"), ("task_2", "S")]
 
 
 async def test_three_processes_that_migrate_at_once_migrate_once(blank: str) -> None:

@@ -349,6 +349,17 @@ async def test_t2_a_table_made_anew_keeps_its_indexes(sqlite: str) -> None:
     assert "webhook_delivery" in uniques - {row["tbl_name"] for row in before if row["name"].startswith("uid_")}
 
 
+# ── what a model's source says ──
+
+
+def test_no_comment_is_read_into_the_schema() -> None:
+    class Leaf(Model):
+        #: How it looks.
+        shape = CharField(10)
+
+    assert Leaf._meta.fields_map["shape"].description is None
+
+
 # ── what a migration costs ──
 
 
