@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from operator import itemgetter
 from typing import Final, cast
 
+import orjson
 from graphql import (
     FieldNode,
     GraphQLField,
@@ -400,7 +401,7 @@ class _Compiler:
         if source.seat:
             is_listed = place.statement.is_listed
             (self.listed if is_listed else self.binds).add("seat")
-            inputs.insert(0, f"g['callers'][{place.row}[0]]" if is_listed else "s")
+            inputs.insert(0, f"g['caller']({place.row}[0])" if is_listed else "s")
         return f"{self.constant(source.function)}({', '.join(inputs)})"
 
     def converted(self, declared: GraphQLField, code: str) -> str:
@@ -470,7 +471,7 @@ class _Compiler:
         if is_own or len(places) < WORTH_SHARING:
             return code
         name = f"shared{self.next()}"
-        self.builders.append(f"{name} = once({places}, lambda {joined.row}: {code})")
+        self.builders.append(f"{name} = once({joined.statement.telling(places)}, lambda {joined.row}: {code})")
         return f"{name}({joined.row})"
 
     def inverse(self, source: sources.Inverse, spot: Spot) -> str:
@@ -1019,14 +1020,15 @@ def _braces(items: Iterable[tuple[str, str]]) -> str:
 
 
 def once(places: Sequence[int], build: Callable[[Sequence[object]], object]) -> Callable[[Sequence[object]], object]:
-    """What is built of a row, once for all rows that agree at some places."""
-    key_of, built = itemgetter(*places), dict[object, object]()
+    """What is built of a row, as JSON, once for all rows that agree at some places."""
+    key_of, built = itemgetter(*places), dict[object, orjson.Fragment]()
 
     def of(row: Sequence[object]) -> object:
         key = key_of(row)
-        if key not in built:
-            built[key] = build(row)
-        return built[key]
+        found = built.get(key)
+        if found is None:
+            found = built[key] = orjson.Fragment(orjson.dumps(build(row)))
+        return found
 
     return of
 

@@ -179,13 +179,12 @@ class Engine:
         seats to their right.
         """
         now = clock.now()
-        callers = [Caller(reader.seat, now) for reader in readers]
-        given = {"listed": listed(readers), "callers": callers}
-        data = await plan.run(self._reads, callers[0], asked.values, given)
+        given = {"listed": listed(readers), "caller": lambda place: Caller(readers[place].seat, now)}
+        data = await plan.run(self._reads, Caller(readers[0].seat, now), asked.values, given)
         key = asked.field.key
         found: list[list[tuple[int, bytes]]] = [[] for _ in readers]
         for place, position, row in cast("dict[str, list[tuple[int, int, object]]]", data)[key]:
-            found[place].append((position, answer_of({key: row}, denies=plan.denies).body))
+            found[place].append((position, body_of({key: row}, denies=plan.denies)))
         return found
 
     async def seat_today(self, seat: Seat, now: datetime) -> Seat | None:
@@ -278,31 +277,31 @@ class Subscription(NamedTuple):
 
 
 class Reader(NamedTuple):
-    """A seat that reads on in a feed: about what, and beyond which position."""
+    """A seat that reads on in a feed: who it is and about what it asks (`as_listed`), and beyond which position."""
 
     seat: Seat
-    subject: str
+    as_listed: str
     after: int
+
+
+def as_listed(seat: Seat, subject: str) -> str:
+    """What stays of a reader in a list: the same for as long as it reads, and written once."""
+    stays = {
+        "subject": subject,
+        "partner": seat.partner_id,
+        "client": seat.client_id,
+        "person": seat.user_id,
+        "broker": seat.broker,
+        "for_company": seat.for_company,
+        "seat": seat.id,
+    }
+    return orjson.dumps(stays).decode()[1:]
 
 
 def listed(readers: Iterable[Reader]) -> str:
     """Seats with what they ask about, as `statements.LISTED` takes them."""
-    return orjson.dumps(
-        [
-            {
-                "id": place,
-                "subject": subject,
-                "since": after,
-                "partner": seat.partner_id,
-                "client": seat.client_id,
-                "person": seat.user_id,
-                "broker": seat.broker,
-                "for_company": seat.for_company,
-                "seat": seat.id,
-            }
-            for place, (seat, subject, after) in enumerate(readers)
-        ]
-    ).decode()
+    each = [f'{{"id":{place},"since":{after},{stays}' for place, (_, stays, after) in enumerate(readers)]
+    return f"[{','.join(each)}]"
 
 
 @dataclass(frozen=True)
@@ -388,12 +387,17 @@ def _idempotent(request: GraphQLRequest, caller: Caller) -> Iterator[None]:
 
 
 def answer_of(data: object, *, denies: bool) -> Answer:
+    """The answer of an operation that was executed."""
+    return Answer(body_of(data, denies=denies), executed=True)
+
+
+def body_of(data: object, *, denies: bool) -> bytes:
     """The answer's text; where fields were denied, null and an error each."""
     if not denies:
-        return Answer(orjson.dumps({"data": data}), executed=True)
+        return orjson.dumps({"data": data})
     found: list[dict[str, object]] = []
     data = runtime.settle(data, [], found)
-    return Answer(orjson.dumps({"errors": found, "data": data} if found else {"data": data}), executed=True)
+    return orjson.dumps({"errors": found, "data": data} if found else {"data": data})
 
 
 _REFUSALS = (

@@ -1,7 +1,7 @@
 """One SQL statement for each list of a document: what a plan is made of. The databases' differences end here."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -140,6 +140,12 @@ class Statement:
         if sql not in self.columns:
             self.columns.append(sql)
         return self.first_at + self.columns.index(sql)
+
+    def telling(self, places: Iterable[int]) -> list[int]:
+        """Of some places those that tell the others: where a row's id stands, its own columns follow from that."""
+        found = {place: self.columns[place - self.first_at].rpartition(".") for place in places}
+        identified = {alias for alias, _, column in found.values() if column == "id"}
+        return [place for place, (alias, _, column) in found.items() if column == "id" or alias not in identified]
 
     def bring(self, below: "Statement") -> int:
         """Select the rows of a list that hangs on this one's, as one value; its place in the row."""

@@ -32,7 +32,7 @@ from models.sql import Dialect
 from outbox import relay
 from resolvers.compiler import FEED_ROWS, MAX_ROWS, Plan
 from resolvers.documents import refused
-from resolvers.engine import Engine, Reader, Subscription, listed
+from resolvers.engine import Engine, Reader, Subscription, as_listed, listed
 from resolvers.statements import LISTED, of_listed
 
 if TYPE_CHECKING:
@@ -102,6 +102,13 @@ class Listener(Protocol):
         """Close: whoever listened is not signed in any more. Its operations were ended before."""
 
 
+class _Attended(NamedTuple):
+    """The operations of a listener; its session, and the version of its seat, as `_SESSIONS` takes them."""
+
+    watches: "dict[Watch, None]"
+    session: str
+
+
 @dataclass(slots=True, eq=False)
 class Watch:
     """One operation. `cursor`: the position up to which it has everything. `group`: null once it has ended."""
@@ -134,12 +141,14 @@ class _Key(NamedTuple):
 class _Group:
     """Operations of equal payloads. `live`: those that have everything up to `position`, or more; `members`: all.
 
-    `wanted`: a position beyond which nothing is known to have happened.
+    `as_listed`: their seat and subject, as a list of readers has them. `wanted`: a position beyond which nothing is
+    known to have happened.
     """
 
     key: _Key
     asked: Subscription
     seat: Seat
+    as_listed: str
     position: int
     wanted: int
     live: dict[Watch, None] = field(default_factory=dict)
@@ -159,9 +168,7 @@ class Streams:
         self._news_of_feeds = " union all ".join(
             _NEWS.format(key=feed.key, table=of.name, event=feed.event) for feed, of in engine.feeds()
         )
-        self._listeners: dict[Listener, dict[Watch, None]] = {}
-        # Of all listeners, as `_SESSIONS` takes them; null where one has come, gone or been reseated since.
-        self._sessions: str | None = None
+        self._listeners: dict[Listener, _Attended] = {}
         self._groups: dict[_Key, _Group] = {}
         self._about: dict[tuple[str, str], dict[_Group, None]] = {}
         self._to_subjects: dict[Watch, None] = {}
@@ -230,14 +237,13 @@ class Streams:
 
     def attend(self, listener: Listener) -> None:
         """Hold a listener to its session from now on, whether it subscribes to anything or not."""
-        self._listeners[listener] = {}
-        self._sessions = None
+        self._listeners[listener] = _Attended({}, _session(listener.seat))
 
     def forget(self, listener: Listener) -> None:
         """Let a listener go, and all its operations."""
-        for watch in list(self._listeners.pop(listener, ())):
+        attended = self._listeners.pop(listener, None)
+        for watch in list(attended.watches) if attended else ():
             self.leave(watch)
-        self._sessions = None
 
     async def subscribe(self, listener: Listener, name: str, asked: Subscription) -> Watch:
         """Begin an operation. Raises what refuses it: ACCESS_ENDED where the seat does not see the subject, RESYNC."""
@@ -249,7 +255,7 @@ class Streams:
             raise ended(ErrorCode.ACCESS_ENDED)
         if listener not in self._listeners:
             return watch
-        self._listeners[listener][watch] = None
+        self._listeners[listener].watches[watch] = None
         self._place(watch)
         return watch
 
@@ -257,20 +263,22 @@ class Streams:
         """Forget an operation that has ended."""
         self._displace(watch)
         if watch.listener in self._listeners:
-            self._listeners[watch.listener].pop(watch, None)
+            self._listeners[watch.listener].watches.pop(watch, None)
 
     def resume(self, listener: Listener) -> None:
         """Go on with a listener that can take payloads again."""
-        for watch in self._listeners.get(listener, ()):
-            self._go_on(watch)
+        if listener in self._listeners:
+            for watch in self._listeners[listener].watches:
+                self._go_on(watch)
 
     def _place(self, watch: Watch) -> None:
         """Put an operation into the group of its equals, or have it read what it has missed of that group."""
-        plan = self._engine.plan_of(watch.asked, watch.listener.seat)
-        key = _key(plan, watch.asked, watch.listener.seat)
+        seat = watch.listener.seat
+        key = _key(self._engine.plan_of(watch.asked, seat), watch.asked, seat)
         group = self._groups.get(key)
         if group is None:
-            group = _Group(key, watch.asked, watch.listener.seat, self._position, self._position)
+            as_its_reader = as_listed(seat, key.subject)
+            group = _Group(key, watch.asked, seat, as_its_reader, self._position, self._position)
             self._groups[key] = group
             self._about.setdefault((watch.asked.feed.key, key.subject), {})[group] = None
         watch.group = group
@@ -346,8 +354,8 @@ class Streams:
 
     def _resync(self, head: int) -> None:
         """The log is shorter than it was: somebody has restored an older one."""
-        for watches in list(self._listeners.values()):
-            for watch in list(watches):
+        for attended in list(self._listeners.values()):
+            for watch in list(attended.watches):
                 self._end(watch, ErrorCode.RESYNC)
         self._position = head
 
@@ -423,7 +431,7 @@ class Streams:
         """The next payloads of groups that are alike, each after a position; at most FEED_ROWS of each."""
         if not asked:
             return {}
-        first, readers = asked[0][0], [Reader(group.seat, group.key.subject, after) for group, after in asked]
+        first, readers = asked[0][0], [Reader(group.seat, group.as_listed, after) for group, after in asked]
         found = await self._engine.payloads(first.asked, first.key.alike.plan, readers)
         return {group: payloads for (group, _), payloads in zip(asked, found, strict=True)}
 
@@ -445,25 +453,22 @@ class Streams:
 
     async def _hold_all_to_their_rights(self) -> None:
         """See whose session or access has ended; those that wait because the database was away go on."""
-        listeners = list(self._listeners)
-        if self._sessions is None:
-            self._sessions = _sessions(listeners)
-        await self._hold_to_sessions(listeners, self._sessions)
+        await self._hold_to_sessions(list(self._listeners))
         await self._hold_to_subjects(list(self._to_subjects))
         while self._failing:
             self._go_on(self._failing.pop())
 
     async def _hold_to_rights(self, watches: Collection[Watch]) -> None:
         """End those of some operations that have lost their right."""
-        listeners = dict.fromkeys(watch.listener for watch in watches)
-        await self._hold_to_sessions(listeners, _sessions(listeners))
+        await self._hold_to_sessions(dict.fromkeys(watch.listener for watch in watches))
         await self._hold_to_subjects([watch for watch in watches if watch.group is not None])
 
-    async def _hold_to_sessions(self, listeners: Collection[Listener], sessions: str) -> None:
-        if not listeners:
+    async def _hold_to_sessions(self, listeners: Collection[Listener]) -> None:
+        sessions = {self._listeners[listener].session for listener in listeners if listener in self._listeners}
+        if not sessions:
             return
         statement = _ENDED.replace("{listed}", _SESSIONS[self._dialect])
-        ended = {row[0] for row in await self._listed(statement, sessions)}
+        ended = {row[0] for row in await self._listed(statement, f"[{','.join(sessions)}]")}
         if not ended:
             return
         for listener in listeners:
@@ -475,7 +480,7 @@ class Streams:
         seat = await self._engine.seat_today(listener.seat, clock.now())
         if listener not in self._listeners:
             return
-        watches = list(self._listeners[listener])
+        watches = list(self._listeners[listener].watches)
         if seat is None:
             for watch in watches:
                 self._end(watch, ErrorCode.SESSION_ENDED)
@@ -483,13 +488,13 @@ class Streams:
             listener.session_ended()
             return
         listener.reseat(seat)
-        self._sessions = None
+        attended = self._listeners[listener] = self._listeners[listener]._replace(session=_session(seat))
         for watch in watches:
             self._displace(watch)
             try:
                 self._place(watch)
             except GraphQLError:
-                self._listeners[listener].pop(watch)
+                attended.watches.pop(watch)
                 listener.end(watch.name, ended(ErrorCode.ACCESS_ENDED))
 
     async def _hold_to_subjects(self, watches: Collection[Watch]) -> None:
@@ -519,9 +524,10 @@ class Streams:
             .replace("{table}", about.name)
             .replace("{visible}", (watches[0].asked.feed.heard or about.visible)[side].replace("{t}", "o_"))
         )
-        readers = [Reader(watch.listener.seat, watch.asked.subject, 0) for watch in watches]
-        unseen = [readers[cast("int", place)] for (place,) in await self._listed(statement, listed(readers))]
-        return [(reader.subject, reader.seat.id) for reader in unseen]
+        asked = [(watch.listener.seat, watch.asked.subject) for watch in watches]
+        readers = [Reader(seat, as_listed(seat, subject), 0) for seat, subject in asked]
+        unseen = [asked[cast("int", place)] for (place,) in await self._listed(statement, listed(readers))]
+        return [(subject, seat.id) for seat, subject in unseen]
 
     async def _listed(self, template: str, listed: str) -> Sequence[Sequence[object]]:
         return await self._rows(template, {"listed": listed, "now": clock.now()})
@@ -558,10 +564,9 @@ def _key(plan: Plan, asked: Subscription, seat: Seat) -> _Key:
     return _Key(alike, asked.subject, tuple(_BOUND[name](seat) for name in sorted(plan.binds)))
 
 
-def _sessions(listeners: Iterable[Listener]) -> str:
-    """The sessions of some listeners, and the versions of their seats, as `_SESSIONS` takes them."""
-    held = {(seat.session_id, seat.version) for seat in [listener.seat for listener in listeners]}
-    return orjson.dumps([{"session": session, "version": version} for session, version in held]).decode()
+def _session(seat: Seat) -> str:
+    """A seat's session, and its version, as `_SESSIONS` takes them."""
+    return orjson.dumps({"session": seat.session_id, "version": seat.version}).decode()
 
 
 def _parts(groups: Sequence[_Group]) -> Iterator[list[_Group]]:
