@@ -1,18 +1,21 @@
 -- The rows that `bench.data` makes, the same on every machine. The names in braces are its sizes. The rows of each table are
--- numbered from 1. Parts are separated by empty lines: the functions first; of the others none needs another one's rows.
+-- numbered from 1. Parts are separated by empty lines: the functions first; of the others, each of which begins with the table that
+-- it fills, none needs another one's rows. The functions are immutable throughout, or they would be called, not written out: a
+-- number becomes text by a cast. What is dear and used twice is computed in an inner query, which `offset 0` keeps from being
+-- written out.
 
 create schema filler;
 create function filler.id(prefix text, number bigint) returns text language sql immutable as
-  $$ select prefix || '_01h455vb4pex5vsk' || lpad(number::text, 10, '0') $$;
+  $$ select prefix || '_01h455vb4pex5vsk' || right((10000000000 + number)::text, 10) $$;
 create function filler.person(number bigint) returns text language sql immutable as
   $$ select (array['Ada','Alan','Barbara','Claude','Dana','Donald','Edsger','Elena','Frances','Grace','Hedy','Ivan','John',
     'Katherine','Leslie','Linus','Margaret','Niklaus','Olga','Peter','Radia','Shafi','Tim','Ursula'])[1 + number % 24]
     || ' ' || (array['Allen','Backus','Codd','Dijkstra','Engelbart','Floyd','Goldberg','Hamilton','Iverson','Johnson','Knuth',
     'Lamport','Lovelace','Milner','Naur','Perlman','Ritchie','Shannon','Turing','Wirth'])[1 + number * 7 % 20]
-    || ' ' || chr(65 + (number * 11 % 26)::int) || number % 997 $$;
+    || ' ' || chr(65 + (number * 11 % 26)::int) || (number % 997)::text $$;
 create function filler.company(number bigint, what text) returns text language sql immutable as
   $$ select (array['Amber','Birch','Cedar','Delta','Ember','Fjord','Grove','Harbour','Iris','Juniper','Kestrel','Lagoon',
-    'Maple','North','Ocean','Pine','Quartz','River','Summit','Tidal'])[1 + number * 13 % 20] || ' ' || what || ' ' || number $$;
+    'Maple','North','Ocean','Pine','Quartz','River','Summit','Tidal'])[1 + number * 13 % 20] || ' ' || what || ' ' || number::text $$;
 create function filler.client_of(partner bigint, place bigint) returns bigint language sql immutable as
   $$ select 1 + (partner * 37 + place * 101) % {clients} $$;
 create function filler.engaged() returns table (b bigint, k bigint, c bigint, a bigint, i bigint) language sql immutable as
@@ -109,9 +112,9 @@ insert into contact (id, partner_id, client_id, name, name_key, title, email, ph
 select filler.id('contact', n),
   case when n <= {partner_contacts} then filler.id('partner', 1 + (n - 1) / {partner_contacts_each}) end,
   case when n > {partner_contacts} then filler.id('client', 1 + (n - {partner_contacts} - 1) / {client_contacts_each}) end,
-  filler.person(n), lower(filler.person(n)), 'Manager', 'contact' || n || '@example.com', '+1 555 ' || n,
+  name, lower(name), 'Manager', 'contact' || n || '@example.com', '+1 555 ' || n,
   case when n % 3 = 0 then '["EMERGENCY", "SUPPORT"]' else '["SUPPORT"]' end::jsonb, {begin}, {begin}
-from generate_series(1, {contacts}) n;
+from (select n, filler.person(n) as name from generate_series(1, {contacts}) n offset 0) x;
 
 -- ── partnerships: {partnerships_each} of each partner, with the offers that began them ──
 
@@ -124,7 +127,7 @@ select filler.id('partnership', n), 'DIRECT', filler.id('partner', p), filler.id
 from (
   select n, 1 + (n - 1) / {partnerships_each} as p, filler.client_of(1 + (n - 1) / {partnerships_each}, n % {partnerships_each}) as c,
     filler.partnership_status(n) as status
-  from generate_series(1, {partnerships}) n
+  from generate_series(1, {partnerships}) n offset 0
 ) x;
 
 insert into proposal (id, kind, status, version, message, proposed_by_id, proposed_by_side, from_partner_id, to_client_id,
@@ -137,7 +140,7 @@ select filler.id('offer', n), 'PARTNERSHIP_OFFER', case status when 'OFFERED' th
 from (
   select n, 1 + (n - 1) / {partnerships_each} as p, filler.client_of(1 + (n - 1) / {partnerships_each}, n % {partnerships_each}) as c,
     filler.partnership_status(n) as status
-  from generate_series(1, {partnerships}) n
+  from generate_series(1, {partnerships}) n offset 0
 ) x;
 
 insert into proposal_item (id, proposal_id, kind, account_id)
@@ -170,7 +173,7 @@ select filler.id('assigned', 12 * n + l), filler.id('partnership', n),
 from (
   select n, 1 + (n - 1) / {partnerships_each} as p, filler.client_of(1 + (n - 1) / {partnerships_each}, n % {partnerships_each}) as c,
     filler.partnership_status(n) as status
-  from generate_series(1, {partnerships}) n
+  from generate_series(1, {partnerships}) n offset 0
 ) x, lateral generate_series(1, case when p <= {lively_partners} then 12 else 1 end) l;
 
 -- ── what the lively partners and their clients change: of each active partnership eight modifications, the partner's and the
@@ -217,7 +220,7 @@ select filler.id('manager', 4 * n + k), filler.id('partnership', n),
   case when k <= 2 then 'PARTNER' else 'CLIENT' end, {begin}
 from (select distinct n, p, c from filler.modified() x) x, generate_series(1, 4) k;
 
--- Of ten that are connected one has been shut out; of the others every third was never opened, and every fifth has expired.
+-- The first partners are connected. Of ten that are one has been shut out; of the others every third was never opened, and every fifth has expired.
 insert into access_grant (id, partnership_id, partner_id, account_id, status, version, is_earliest, connected_at, enabled_at,
   last_opened_at, expires_at, account_key, used_at, until_at)
 select filler.id('grant', n), filler.id('partnership', n), filler.id('partner', p), filler.id('account', 2 * c),
@@ -228,9 +231,9 @@ select filler.id('grant', n), filler.id('partnership', n), filler.id('partner', 
   case when n % 10 = 3 then timestamptz '9999-12-31 00:00Z' when n % 5 = 1 then {begin} + n * interval '1 second' else {later} end
 from (
   select n, 1 + (n - 1) / {partnerships_each} as p, filler.client_of(1 + (n - 1) / {partnerships_each}, n % {partnerships_each}) as c
-  from generate_series(1, {partnerships}) n
+  from generate_series(1, {partnerships}) n offset 0
 ) x
-where filler.partnership_status(n) = 'ACTIVE';
+where filler.partnership_status(n) = 'ACTIVE' and p <= {connected_partners};
 
 -- ── the log: one for every tenth contact, then several of each lively partnership and one of the others ──
 
@@ -239,18 +242,19 @@ select filler.id('event', n), n, filler.id('contact', n), 1, 'contact.created',
   filler.id('contact', n), '[]', 'BOTH',
   case when n <= {partner_contacts} then filler.id('partner', 1 + (n - 1) / {partner_contacts_each}) end,
   case when n > {partner_contacts} then filler.id('client', 1 + (n - {partner_contacts} - 1) / {client_contacts_each}) end,
-  md5(n::text), repeat(md5(n::text), 2), repeat(md5(n::text), 2), {begin}
-from generate_series(10, {contacts}, 10) n;
+  hash, repeat(hash, 2), repeat(hash, 2), {begin}
+from (select n, md5(n::text) as hash from generate_series(10, {contacts}, 10) n offset 0) x;
 
 insert into event (id, pos, stream, version, topic, subject, actor_id, side, changes, visible_to, partnership_id, proposal_id,
   partner_id, client_id, salt, commitment, digest, at)
 select filler.id('event', {contacts} + 100 * n + v), {contacts} + 100 * n + v, filler.id('partnership', n), v,
   case when v = 1 then 'partnership.offered' else 'partnership.reminded' end, filler.id('offer', n),
   filler.id('user', (p - 1) * {members_each} + 1), 'PARTNER', '[]', 'BOTH', filler.id('partnership', n), filler.id('offer', n),
-  filler.id('partner', p), filler.id('client', c), md5(n::text), repeat(md5(v::text), 2), repeat(md5(n::text), 2), {begin}
+  filler.id('partner', p), filler.id('client', c), salt, (array(select repeat(md5(w::text), 2) from generate_series(1, {events_each}) w))[v], digest, {begin}
 from (
-  select n, 1 + (n - 1) / {partnerships_each} as p, filler.client_of(1 + (n - 1) / {partnerships_each}, n % {partnerships_each}) as c
-  from generate_series(1, {partnerships}) n
+  select n, 1 + (n - 1) / {partnerships_each} as p, filler.client_of(1 + (n - 1) / {partnerships_each}, n % {partnerships_each}) as c,
+    salt, repeat(salt, 2) as digest
+  from (select n, md5(n::text) as salt from generate_series(1, {partnerships}) n offset 0) x offset 0
 ) x, lateral generate_series(1, case when p <= {lively_partners} then {events_each} else 1 end) v;
 
 -- ── notices: every event of a partnership asks its client's owner, and of the lively ones every fourth tells the partner's first
@@ -263,7 +267,7 @@ select filler.id('notice', 3 * (100 * n + v) + k),
   filler.id('offer', n), case when (n + v) % 3 > 0 then {begin} end, 0, {begin}
 from (
   select n, 1 + (n - 1) / {partnerships_each} as p, filler.client_of(1 + (n - 1) / {partnerships_each}, n % {partnerships_each}) as c
-  from generate_series(1, {partnerships}) n
+  from generate_series(1, {partnerships}) n offset 0
 ) x, lateral generate_series(1, case when p <= {lively_partners} then {events_each} else 1 end) v,
   lateral generate_series(0, case when p <= {lively_partners} and v % 4 = 0 then 2 else 0 end) k;
 
@@ -292,11 +296,10 @@ from generate_series(1, {lively_partners} * {partnerships_each}) n, generate_ser
 -- items, files, widgets, ratings, approvals and a log; of the others each has an item. ──
 
 insert into project (id, account_id, name, name_key, status, starts_on, due_on, messages, items, items_done, created_at)
-select filler.id('project', n), filler.id('account', 1 + (n - 1) / {projects_each}), filler.company(n, 'Works'),
-  lower(filler.company(n, 'Works')), (array['PLANNED', 'ACTIVE', 'ON_HOLD', 'DONE'])[1 + n % 4], date '2026-02-01',
+select filler.id('project', n), filler.id('account', 1 + (n - 1) / {projects_each}), name, lower(name), (array['PLANNED', 'ACTIVE', 'ON_HOLD', 'DONE'])[1 + n % 4], date '2026-02-01',
   date '2026-03-01' + (n % 90)::int, case when n % {projects_each} = 1 then 25 else 3 end,
   case when n % {projects_each} = 1 then 6 else 1 end, case when n % {projects_each} = 1 then 3 else 0 end, {begin}
-from generate_series(1, 2 * {clients} * {projects_each}) n;
+from (select n, filler.company(n, 'Works') as name from generate_series(1, 2 * {clients} * {projects_each}) n offset 0) x;
 
 insert into conversation (id, project_id, title, last_seq, created_at)
 select filler.id('conversation', 3 * (a - 1) + k), filler.id('project', (a - 1) * {projects_each} + 1), 'About ' || k,

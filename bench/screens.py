@@ -24,6 +24,7 @@ SIZES: Final = data.Sizes(
     sessions=10_000,
     lively_partners=200,
     events_each=21,
+    connected_partners=200,
     brokers=40,
 )
 
