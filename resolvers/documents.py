@@ -6,6 +6,7 @@ measuring is memoised by fragment, so that fragments which spread each other cos
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Final, cast
 
 from graphql import (
@@ -191,8 +192,7 @@ class Operation:
         self.size = document.size
         self._definitions = tuple(node.variable_definitions or ())
         self._readers = [_reader(schema, definition) for definition in self._definitions]
-        is_risky = any(d.default_value and not isinstance(d.type, NonNullTypeNode) for d in self._definitions)
-        self._never_null = _never_null(schema, node, document) if is_risky else ()
+        self._document = document
         self._shapers = self._find_shapers()
 
     def coerced(self, variables: Mapping[str, object]) -> Coerced:
@@ -218,6 +218,18 @@ class Operation:
             if values.coerced.get(name) is None:
                 raise refused(ErrorCode.INVALID, f"Variable '${name}' must not be null where it is used.", self.node)
         return values
+
+    @cached_property
+    def _never_null(self) -> tuple[str, ...]:
+        """The variables that may be null, but stand where null is no value: their default lets validation accept them.
+
+        Found when graphql-core first reads the values, as one that is null makes it do.
+        """
+        if not any(d.default_value and not isinstance(d.type, NonNullTypeNode) for d in self._definitions):
+            return ()
+        context = ValidationContext(self.schema, self._document.node, TypeInfo(self.schema), lambda _: None)
+        usages = context.get_recursive_variable_usages(self.node)
+        return tuple({u.node.name.value for u in usages if isinstance(u.type, GraphQLNonNull) and not u.default_value})
 
     def shape(self, values: Mapping[str, object]) -> tuple[object, ...]:
         """What of the values decides which statements the plan has; two requests of one shape share a plan."""
@@ -268,13 +280,6 @@ class Operation:
                         waiting.append(self.fragments[name].selection_set)
                 elif inner := getattr(selection, "selection_set", None):
                     waiting.append(inner)
-
-
-def _never_null(schema: GraphQLSchema, node: OperationDefinitionNode, document: Document) -> tuple[str, ...]:
-    """The variables that may be null, but stand where null is no value: their default lets validation accept them."""
-    context = ValidationContext(schema, document.node, TypeInfo(schema), lambda _: None)
-    usages = context.get_recursive_variable_usages(node)
-    return tuple({u.node.name.value for u in usages if isinstance(u.type, GraphQLNonNull) and not u.default_value})
 
 
 # ── what shapes a plan ──

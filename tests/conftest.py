@@ -1,11 +1,12 @@
 """Databases to test with. TEST_DATABASE=sqlite (the default) or postgres chooses the dialect of a run."""
 
+import asyncio
 import gc
 import os
 import secrets
 import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -16,6 +17,7 @@ import asyncpg
 import pytest
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
+from tortoise.apps import Apps
 from tortoise.context import TortoiseContext
 from tortoise.transactions import in_transaction
 
@@ -110,6 +112,22 @@ def _own_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     settings.load.cache_clear()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _queries_built_once() -> Iterator[None]:
+    """Build the filters and queries of all tables once: Tortoise does so each time that it connects."""
+    build, built = Apps._build_initial_querysets, list[object]()
+
+    def build_what_is_new(apps: Apps) -> None:
+        asked = [apps._connections.get("default").capabilities.dialect, *apps.apps.values()]
+        if asked != built:
+            build(apps)
+            built[:] = asked
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Apps, "_build_initial_querysets", build_what_is_new)
+        yield
+
+
 @pytest.fixture
 def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Give the test a DATA_DIR of its own: an empty Maildir, its own key."""
@@ -123,8 +141,9 @@ def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 @pytest.fixture
 def quick_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
     """Hash with less work than the product does, for tests in which a password is only something that people give."""
-    least = Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1)
-    monkeypatch.setattr(passwords, "_argon2id", PasswordHash((least,)))
+    least = PasswordHash((Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1),))
+    monkeypatch.setattr(passwords, "_argon2id", least)
+    monkeypatch.setattr(passwords, "_NOBODYS", least.hash(secrets.token_bytes(16)))
 
 
 @pytest.fixture
@@ -159,9 +178,45 @@ async def template(copied: Copied) -> AsyncIterator[str]:
         yield url
 
 
+class _AtOnce:
+    """In the place of aiosqlite's queue: what it is given is done when it is given."""
+
+    def put_nowait(self, task: tuple[asyncio.Future[object] | None, Callable[[], object]]) -> None:
+        future, function = task
+        try:
+            result = function()
+        except Exception as error:
+            if future is None:
+                raise
+            future.set_exception(error)
+        else:
+            if future is not None:
+                future.set_result(result)
+
+
+class _NoThread:
+    def __init__(self, target: object, args: object) -> None:
+        pass
+
+    def start(self) -> None:
+        pass
+
+
+async def open_at_once(context: TortoiseContext) -> None:
+    """Open a database of which this task is the only user. SQLite then works in this thread.
+
+    Whoever is alone waits for each statement anyhow, and to wake a thread and be woken takes longer than most of them.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("aiosqlite.core.SimpleQueue", _AtOnce)
+        patch.setattr("aiosqlite.core.Thread", _NoThread)
+        await context.db().create_connection(with_db=True)
+
+
 @pytest.fixture(scope="session")
 async def _opened_template(template: str) -> AsyncIterator[TortoiseContext]:
     async with databases.connected(template) as context:
+        await open_at_once(context)
         yield context
 
 
@@ -175,14 +230,17 @@ async def database(_opened_template: TortoiseContext) -> AsyncIterator[None]:
 
 
 @pytest.fixture
-async def committed(dialect: Dialect, template: str, copied: Copied) -> AsyncIterator[str]:
+async def committed(
+    dialect: Dialect, template: str, _opened_template: TortoiseContext, copied: Copied
+) -> AsyncIterator[str]:
     """Open an empty database in which the test really commits, for tests with connections of their own. Its URL."""
-    async with AsyncExitStack() as stack:
-        url = template if dialect is Dialect.POSTGRES else await stack.enter_async_context(copied())
-        context = await stack.enter_async_context(databases.connected(url))
-        yield url
-        if dialect is Dialect.POSTGRES:
-            await context.db().execute_script(SWEPT[dialect])
+    if dialect is Dialect.POSTGRES:
+        with _opened_template:
+            yield template
+            await _opened_template.db().execute_script(SWEPT[dialect])
+    else:
+        async with copied() as url, databases.connected(url):
+            yield url
 
 
 @pytest.fixture

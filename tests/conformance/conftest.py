@@ -20,6 +20,7 @@ from tests.journeys.conftest import (  # noqa: F401  fixtures
     meet,
     northwind,
     partners,
+    quick_sign_ins,
     worker,
 )
 from tests.server.conftest import chosen  # noqa: F401  as above

@@ -4,6 +4,7 @@ PROMISES_RUNS says how many runs of 30 steps: 25 by default, the same each time;
 """
 
 import asyncio
+import contextvars
 import os
 from collections.abc import Awaitable
 from typing import Any, Final, TypeVar
@@ -18,7 +19,7 @@ from tortoise.transactions import in_transaction
 from domain import changes, clock
 from domain.seats import Seat
 from models import database, sql
-from tests.conftest import MOMENT
+from tests.conftest import MOMENT, open_at_once
 
 RUNS: Final = int(os.environ.get("PROMISES_RUNS", "25"))
 STEPS: Final = 30
@@ -32,9 +33,10 @@ class _Undo(Exception):  # noqa: N818  ends a run's transaction
 
 
 class AnyOrder(RuleBasedStateMachine):
-    """One run. `runner`: where what it awaits is awaited; given by `hold`."""
+    """One run. `loop` and `context`: where what it awaits is awaited; given by `hold`."""
 
-    runner: asyncio.Runner
+    loop: asyncio.AbstractEventLoop
+    context: contextvars.Context
 
     def __init__(self) -> None:
         super().__init__()
@@ -46,15 +48,18 @@ class AnyOrder(RuleBasedStateMachine):
         self.transaction = in_transaction()
         await self.transaction.__aenter__()
 
-    def run(self, awaitable: Awaitable[Any]) -> Any:
+    @classmethod
+    def run(cls, awaitable: Awaitable[Any]) -> Any:
         async def awaited() -> object:
             return await awaitable
 
-        return self.runner.run(awaited())
+        # As a Runner would, which sets a signal's handler each time: that takes longer than most of what is run.
+        return cls.loop.run_until_complete(cls.loop.create_task(awaited(), context=cls.context))
 
     def rows(self, model: type[ROW], **where: object) -> list[ROW]:
         """The rows of a table as they are now."""
-        return self.runner.run(_found(model, where))
+        found: list[ROW] = self.run(_found(model, where))
+        return found
 
     def teardown(self) -> None:
         """Undo the run."""
@@ -65,9 +70,9 @@ class AnyOrder(RuleBasedStateMachine):
 def hold(machine: type[AnyOrder], template: str) -> None:
     """Do the runs on a database that is empty and stays so."""
     with asyncio.Runner() as runner:
-        machine.runner = runner
+        machine.loop, machine.context = runner.get_loop(), contextvars.copy_context()
         opened = database.connected(template)
-        runner.run(opened.__aenter__())
+        machine.run(open_at_once(machine.run(opened.__aenter__())))
         try:
             run_state_machine_as_test(
                 machine,
@@ -81,7 +86,7 @@ def hold(machine: type[AnyOrder], template: str) -> None:
                 ),
             )
         finally:
-            runner.run(opened.__aexit__(None, None, None))
+            machine.run(opened.__aexit__(None, None, None))
 
 
 async def read(template: str, by: Seat, **values: object) -> list[dict[str, Any]]:

@@ -61,6 +61,16 @@ class World:
             return project in self.on[who]
         return who in {"vera", "owner", "sam", "ada"} or (who == "paula" and self.may_open)
 
+    def knows(self, who: str, person: str, project: str) -> bool:
+        """Tell whether somebody may name who sees a project: Paula is not listed, she has to have shown there."""
+        return (
+            person != "paula"
+            or who in {"vera", "paula"}
+            or any(talk.project == project and person in talk.authors for talk in self.talks)
+            or any(item.project == project and person in (item.assignee, item.completed_by) for item in self.items)
+            or any((each.project, each.person) == (project, person) and not each.is_taken_back for each in self.asked)
+        )
+
     def waits(self, who: str, project: str) -> tuple[int, int, int]:
         """Count what waits for somebody in a project: open action items, ratings to give, messages to read."""
         return (
@@ -110,7 +120,9 @@ class World:
 
     def create(self, who: str, project: str, assignee: str | None) -> str:
         """Say what is to be done."""
-        if not self.sees(who, project) or (assignee and not self.sees(assignee, project)):
+        if not self.sees(who, project):
+            return "NOT_FOUND"
+        if assignee and not (self.sees(assignee, project) and self.knows(who, assignee, project)):
             return "NOT_FOUND"
         self.items.append(Item(project, assignee))
         return DONE

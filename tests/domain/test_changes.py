@@ -393,7 +393,9 @@ class TestOnceAtOnce:
         assert await asyncio.gather(*woken) == [1]
 
 
-async def test_5_5_a_key_of_its_own_for_each_try_does_not_lift_a_limit(database: None, clock: ModuleType) -> None:
+async def test_5_5_a_key_of_its_own_for_each_try_does_not_lift_a_limit(
+    database: None, clock: ModuleType, quick_passwords: None
+) -> None:
     async def wrong_password() -> Outcome:
         await identity.sign_in(email="ada@example.com", password="a wrong one", ip=None, user_agent=None)
         return {}

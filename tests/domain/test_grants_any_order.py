@@ -198,9 +198,13 @@ class AccessInAnyOrder(any_order.AnyOrder):
     def both_sides_see_what_the_model_says(self) -> None:
         """Compare all that is visible: accesses with their ends and buttons, requests, partnerships, warnings."""
         if self.grant_ids:
+            seen, told = self.run(self._found())
             for who in plain.WHO:
-                assert self.run(self._seen(self.seats[who])) == self._expected(who), who
-            assert self.run(self._told()) == [each.is_earliest for each in self.world.grants]
+                assert seen[who] == self._expected(who), who
+            assert told == [each.is_earliest for each in self.world.grants]
+
+    async def _found(self) -> tuple[dict[str, object], list[bool]]:
+        return {who: await self._seen(self.seats[who]) for who in plain.WHO}, await self._told()
 
     def _expected(self, who: str) -> object:
         world = self.world

@@ -34,8 +34,8 @@ def _quick_beat(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(identity, "BEAT", 0.001)
 
 
-@pytest.fixture(scope="session")
-async def password_hash() -> str:
+@pytest.fixture
+async def password_hash(quick_passwords: None) -> str:
     return await passwords.hash_of(PASSWORD)
 
 
@@ -146,7 +146,10 @@ async def test_5_5_a_wrong_password_and_an_unknown_address_get_the_same_answer(a
     assert await _events() == []
 
 
-async def test_5_5_a_wrong_password_and_an_unknown_address_take_the_same_time(ada: Ada) -> None:
+async def test_5_5_a_wrong_password_and_an_unknown_address_take_the_same_time(
+    database: None, clock: ModuleType
+) -> None:
+    await _ada(await passwords.hash_of(PASSWORD))
     spent = {"ada@example.com": 0.0, "eve@example.com": 0.0}
     for email in [*spent] * 4:
         started = time.process_time()
@@ -560,7 +563,7 @@ async def test_5_5_a_sign_in_with_the_old_password_does_not_outlive_its_change(
 # ── the vendor's staff ──
 
 
-async def test_an_admin_is_created_with_a_password(database: None, clock: ModuleType) -> None:
+async def test_an_admin_is_created_with_a_password(database: None, clock: ModuleType, quick_passwords: None) -> None:
     created = await identity.create_admin(email="Vera@Example.com", name=" Vera Vendor ", password=PASSWORD)
     signed_in = await _sign_in(email="vera@example.com")
     user = await models.User.get(id=created.user_id)
@@ -583,7 +586,7 @@ async def test_an_admin_without_a_password_signs_in_by_the_link_that_is_returned
 
 
 async def test_an_admin_created_again_keeps_seat_name_and_password_and_gets_a_new_link(
-    database: None, clock: ModuleType
+    database: None, clock: ModuleType, quick_passwords: None
 ) -> None:
     first = await identity.create_admin(email="vera@example.com", name="Vera Vendor", password=PASSWORD)
     again = await identity.create_admin(email="vera@example.com", name="Somebody", password=None)

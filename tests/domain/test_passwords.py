@@ -16,18 +16,18 @@ async def test_5_5_a_password_is_kept_as_argon2id_with_a_salt_of_its_own() -> No
     assert {kept.rsplit("$", 2)[0] for kept in (first, second)} == {"$argon2id$v=19$m=65536,t=3,p=4"}
 
 
-async def test_5_5_only_the_same_password_matches() -> None:
+async def test_5_5_only_the_same_password_matches(quick_passwords: None) -> None:
     kept = await passwords.hash_of(PASSWORD)
     given = [PASSWORD, PASSWORD.upper(), PASSWORD + " ", "", PASSWORD[:-1]]
     assert [await passwords.matches(password, kept) for password in given] == [True, False, False, False, False]
 
 
-async def test_5_5_a_password_is_the_same_however_its_letters_are_composed() -> None:
+async def test_5_5_a_password_is_the_same_however_its_letters_are_composed(quick_passwords: None) -> None:
     kept = await passwords.hash_of("crème brûlée twice")
     assert await passwords.matches("cre\u0300me bru\u0302le\u0301e twice", kept)
 
 
-async def test_5_5_whoever_has_no_password_signs_in_with_none() -> None:
+async def test_5_5_whoever_has_no_password_signs_in_with_none(quick_passwords: None) -> None:
     assert [await passwords.matches(password, None) for password in ("", PASSWORD)] == [False, False]
 
 
@@ -41,7 +41,7 @@ async def test_5_5_an_unknown_address_takes_as_long_as_a_known_one() -> None:
     assert 0.5 < spent[False] / spent[True] < 2
 
 
-async def test_5_5_a_password_of_more_than_1024_bytes_matches_nothing_and_takes_as_long() -> None:
+async def test_5_5_a_password_of_more_than_1024_bytes_matches_nothing_and_takes_as_long(quick_passwords: None) -> None:
     longest = "é" * 512
     assert await passwords.matches(longest, await passwords.hash_of(longest))
     assert [await passwords.matches(longest + "é", await passwords.hash_of(kept)) for kept in (longest, "")] == [
@@ -50,7 +50,7 @@ async def test_5_5_a_password_of_more_than_1024_bytes_matches_nothing_and_takes_
     assert not await passwords.matches("x" * 10_000_000, None)
 
 
-async def test_5_5_text_that_is_no_unicode_is_a_wrong_password_and_no_fault() -> None:
+async def test_5_5_text_that_is_no_unicode_is_a_wrong_password_and_no_fault(quick_passwords: None) -> None:
     assert not await passwords.matches("\ud800\0", await passwords.hash_of(PASSWORD))
 
 

@@ -169,9 +169,13 @@ class InsideInAnyOrder(any_order.AnyOrder):
     def everybody_sees_what_the_model_says(self) -> None:
         """Compare all that is counted, for each in each project and in each conversation; and all that there is."""
         if hasattr(self, "seats"):
-            for who, seat in self.seats.items():
-                assert self.run(self._seen(seat)) == self._expected(who), who
-            assert self.run(self._kept()) == self._model()
+            seen, kept = self.run(self._found())
+            for who in self.seats:
+                assert seen[who] == self._expected(who), who
+            assert kept == self._model()
+
+    async def _found(self) -> tuple[dict[str, object], object]:
+        return {who: await self._seen(seat) for who, seat in self.seats.items()}, await self._kept()
 
     def _expected(self, who: str) -> object:
         world = self.world

@@ -69,7 +69,13 @@ async def admin_link(committed: str, chosen: Callable[..., None], clock: ModuleT
 
 
 @pytest.fixture
-async def meet(admin_link: str, worker: AtWork, quick_passwords: None) -> AsyncIterator[Meets]:
+def quick_sign_ins(quick_passwords: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Answer sign-ins when they are done: tests of the domain hold how long they take."""
+    monkeypatch.setattr(identity, "BEAT", 0.001)
+
+
+@pytest.fixture
+async def meet(admin_link: str, worker: AtWork, quick_sign_ins: None) -> AsyncIterator[Meets]:
     """Serve, and let anybody come who has an address."""
     async with running() as url, http(url) as browser:
         await ready(browser)
@@ -130,7 +136,7 @@ async def hall(copied: Copied, tmp_path_factory: pytest.TempPathFactory) -> Asyn
 
 
 @pytest.fixture
-async def market(hall: Hall, dialect: Dialect, clock: ModuleType) -> AsyncIterator[Market]:
+async def market(hall: Hall, dialect: Dialect, clock: ModuleType, quick_sign_ins: None) -> AsyncIterator[Market]:
     """Let the companies come in."""
     with hall.database:
         yield await companies.opened(hall.browser)

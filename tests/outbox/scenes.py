@@ -5,9 +5,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
-from typing import Unpack
+from typing import NamedTuple, Unpack
 
 import settings
 from domain import changes, invites, inviting, modifications, partnerships, proposals, tokens
@@ -163,18 +164,36 @@ async def test_webhook(endpoint: WebhookEndpoint) -> None:
 # ── what arrives ──
 
 
+class Arrived(NamedTuple):
+    """A mail, and what it is sorted by: receiver and subject."""
+
+    place: tuple[str, str]
+    id: str
+    mail: EmailMessage
+
+
 async def drain() -> list[EmailMessage]:
     """Carry everything on that is due now; return what has newly arrived, by receiver and subject."""
-    before = {str(mail["Message-ID"]) for mail in arrived()}
+    before = {each.id for each in _arrived()}
     await Worker(settings.load()).drain()
-    return [mail for mail in arrived() if mail["Message-ID"] not in before]
+    return [each.mail for each in _arrived() if each.id not in before]
 
 
 def arrived() -> list[EmailMessage]:
     """Read the whole Maildir, by receiver and subject."""
+    return [each.mail for each in _arrived()]
+
+
+def _arrived() -> list[Arrived]:
     folder = settings.load().data_dir / "mail"
-    mails = [read(file) for file in sorted((folder / "new").glob("*"))]
-    return sorted(mails, key=lambda mail: (str(mail["To"]), str(mail["Subject"])))
+    return sorted(map(_opened, sorted((folder / "new").glob("*"))), key=lambda each: each.place)
+
+
+# To read a mail takes longer than to write it, and no two that arrive ever have one name.
+@lru_cache(maxsize=100)
+def _opened(file: Path) -> Arrived:
+    mail = read(file)
+    return Arrived((str(mail["To"]), str(mail["Subject"])), str(mail["Message-ID"]), mail)
 
 
 def read(file: Path) -> EmailMessage:

@@ -353,9 +353,9 @@ class TestReceivers:
     @pytest.mark.parametrize(
         ("behaviour", "error"),
         [
-            (receivers.hangs, "No whole answer within 2 seconds."),
-            (receivers.drips_its_head, "No whole answer within 2 seconds."),
-            (receivers.drips_its_body, "No whole answer within 2 seconds."),
+            (receivers.hangs, "No whole answer within 1 seconds."),
+            (receivers.drips_its_head, "No whole answer within 1 seconds."),
+            (receivers.drips_its_body, "No whole answer within 1 seconds."),
             (receivers.resets, "The connection broke."),
             (receivers.talks_nonsense, "The answer was not HTTP, or not whole."),
             (receivers.breaks_off, "The answer was not HTTP, or not whole."),
@@ -365,7 +365,7 @@ class TestReceivers:
     async def test_an_answer_that_does_not_come_whole_and_in_time_is_a_failure(
         self, behaviour: Behaviour, error: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(webhooks, "LONGEST_ATTEMPT", 2.0)
+        monkeypatch.setattr(webhooks, "LONGEST_ATTEMPT", 1.0)
         async with asyncio.timeout(10), heard_by(behaviour) as (_, receiver):
             await scenes.record()
             await scenes.drain()

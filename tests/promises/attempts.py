@@ -102,20 +102,22 @@ class Attempts:
                     if (name, place[-1]) not in SEEN_BY_ALL:
                         yield from (Attempt(name, place, prefix) for prefix in TAKES[place[-1]])
 
-    def asked(self, attempt: Attempt, row_id: str, seen: Chosen) -> tuple[str, dict[str, Any]]:
-        """The document and its variables, with a row's id at its place."""
+    def asked(self, attempt: Attempt, row_ids: Sequence[str], seen: Chosen) -> tuple[str, dict[str, Any]]:
+        """A document that makes the attempt on each of some rows, in their order, and its variables."""
         declared = self._mutations()[attempt.mutation]
         variables: dict[str, Any] = {}
-        for name, argument in declared.args.items():
-            at = attempt.place[1:] if attempt.place[0] == name else None
-            if at is not None or is_required_argument(argument):
-                variables[name] = _value(name, argument.type, seen, at, row_id)
-        head = ", ".join(f"${name}: {declared.args[name].type}" for name in variables)
-        given = ", ".join(f"{name}: ${name}" for name in variables)
-        return (
-            f"mutation ({head}) {{ {attempt.mutation}({given}) {{ userErrors {{ code message field }} }} }}",
-            variables,
-        )
+        heads, fields = [], []
+        for number, row_id in enumerate(row_ids):
+            given = []
+            for name, argument in declared.args.items():
+                at = attempt.place[1:] if attempt.place[0] == name else None
+                if at is not None or is_required_argument(argument):
+                    variables[f"{name}_{number}"] = _value(name, argument.type, seen, at, row_id)
+                    heads.append(f"${name}_{number}: {argument.type}")
+                    given.append(f"{name}: ${name}_{number}")
+            called = f"{attempt.mutation}({', '.join(given)})"
+            fields.append(f"on_{number}: {called} {{ userErrors {{ code message field }} }}")
+        return f"mutation ({', '.join(heads)}) {{ {' '.join(fields)} }}", variables
 
     def _mutations(self) -> Mapping[str, GraphQLField]:
         mutation = self.schema.mutation_type

@@ -1,16 +1,14 @@
 """P9: no byte of one company reaches another. See `neighbours` for the world, `knowledge` for what a seat may know."""
 
-import json
+import functools
 import re
-import sqlite3
 import sys
-import tempfile
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, closing
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final, NamedTuple
 
+import orjson
 import pytest
 from tortoise.context import TortoiseContext
 
@@ -19,22 +17,25 @@ from domain import clock as the_clock
 from domain import contacts, managers, modifications, notices, partnerships, proposals
 from domain.seats import Seat
 from models import database as databases
-from resolvers import cursors, declarations, reads
+from resolvers import compiler, cursors, declarations
 from resolvers.engine import Engine
-from resolvers.reads import PostgresReads, SqliteReads
+from resolvers.plans import Plans
 from schema import roots
 from tests import conftest
 from tests.conftest import Copied
-from tests.promises import knowledge, matrix, neighbours
+from tests.promises import knowledge, matrix, neighbours, vanishing
 from tests.promises.attempts import SEEN_ONCE, Attempt, Attempts
 from tests.promises.matrix import Matrix
 from tests.promises.neighbours import SEATS, Secret, World
 from tests.promises.paths import Walker
+from tests.promises.vanishing import VanishingPostgres, VanishingSqlite
 from tests.resolvers import asking, documents
 
 SCHEMA: Final = roots.executable()
 TYPES: Final = documents.readable_types(SCHEMA)
 MOST_IDS: Final = 100
+# More than they are.
+PLANS_BYTES: Final = 2**30
 # Relay's pages: every list is asked for all of it.
 PLUMBING: Final = re.compile(r"(Connection|Edge|PageInfo)$")
 # Pieces of names: everybody's, one company's, those of a sort; and what a LIKE would read as more.
@@ -53,7 +54,7 @@ class Neighbourhood:
     """The filled world, where it is, what reads it, and everything that its seats were told."""
 
     world: World
-    url: str
+    reads: VanishingSqlite | VanishingPostgres
     context: TortoiseContext
     matrix: Matrix
     text: str = ""
@@ -74,12 +75,12 @@ async def _neighbourhood(copied: Copied) -> AsyncIterator[Neighbourhood]:
         context = await stack.enter_async_context(databases.connected(url))
         with the_clock.frozen_at(conftest.MOMENT), neighbours.surroundings():
             world = await neighbours.filled()
-            engine = Engine(SCHEMA, await stack.enter_async_context(reads.opened(url)))
-            there = Neighbourhood(world, url, context, Matrix(SCHEMA, world, engine))
+            reads = await stack.enter_async_context(vanishing.opened(url))
+            stack.enter_context(made_once())
+            there = Neighbourhood(world, reads, context, Matrix(SCHEMA, world, engine_of(reads)))
             there.text = await there.matrix.text()
             for text, seat, body in there.matrix.answers:
                 there.told.setdefault(seat, {})[Question(text)] = body
-            # One question after the other: who has the same roles finds its plan made.
             for question in of_everybody():
                 for seat in SEATS:
                     there.told[seat][question] = await there.ask(seat, question)
@@ -87,6 +88,21 @@ async def _neighbourhood(copied: Copied) -> AsyncIterator[Neighbourhood]:
                 for seat in [seat for seat in SEATS if world.seats[seat]]:
                     there.told[seat][question] = await there.ask(seat, question)
         yield there
+
+
+@contextmanager
+def made_once() -> Iterator[None]:
+    """Let Python compile a plan's function once, whosever it is: most roles have the same, with other statements."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compiler, "compile", functools.cache(compile), raising=False)
+        yield
+
+
+def engine_of(reads: VanishingSqlite | VanishingPostgres) -> Engine:
+    """Keep every plan: all of them are asked for again with other rows."""
+    engine = Engine(SCHEMA, reads)
+    engine._plans = {signed_in: Plans(SCHEMA, reads.dialect, PLANS_BYTES) for signed_in in (True, False)}
+    return engine
 
 
 WALKER: Final = Walker(SCHEMA)
@@ -174,9 +190,13 @@ def test_p9_a_secret_is_found_wherever_it_is(there: Neighbourhood) -> None:
 @pytest.mark.parametrize("seat", [seat for seat in SEATS if seat not in "nG"])
 async def test_p9_hidden_rows_change_no_byte(seat: str, there: Neighbourhood) -> None:
     """Whatever a seat asks, it is told the same where all that it may not know is not there at all."""
-    hidden = {secret for secret in there.world.ids.values() if not knowledge.may_feel(seat, secret)}
+    secrets = {secret for secret in set(there.world.ids.values()) if not knowledge.may_feel(seat, secret)}
+    hidden = {
+        table: [row_id for row_id in ids if there.world.ids[row_id] in secrets]
+        for table, ids in there.world.rows.items()
+    }
     changed = {}
-    async with without(there, hidden):
+    async with there.reads.without(hidden):
         for question, before in there.told[seat].items():
             after = await there.ask(seat, question)
             if after != before:
@@ -184,59 +204,9 @@ async def test_p9_hidden_rows_change_no_byte(seat: str, there: Neighbourhood) ->
     assert changed == {}
 
 
-@asynccontextmanager
-async def without(there: Neighbourhood, secrets: set[Secret]) -> AsyncIterator[None]:
-    """Let the engine read a world that has none of those rows."""
-    hidden = {
-        table: [row_id for row_id in ids if there.world.ids[row_id] in secrets]
-        for table, ids in there.world.rows.items()
-    }
-    engine = there.matrix.engine
-    whole = engine._reads
-    lesser = _lesser_sqlite if isinstance(whole, SqliteReads) else _lesser_postgres
-    async with lesser(there.url, hidden) as less:
-        engine._reads = less
-        try:
-            yield
-        finally:
-            engine._reads = whole
-
-
-@asynccontextmanager
-async def _lesser_sqlite(url: str, hidden: Mapping[str, list[str]]) -> AsyncIterator[SqliteReads]:
-    file = url.removeprefix("sqlite://").partition("?")[0]
-    with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder) / "lesser.sqlite3"
-        with closing(sqlite3.connect(file)) as whole, closing(sqlite3.connect(copy)) as lesser, lesser:
-            whole.backup(lesser)
-            for table, ids in hidden.items():
-                lesser.execute(f"delete from {table} where id in (select value from json_each(?))", [json.dumps(ids)])
-        async with reads.opened(f"sqlite://{copy}") as opened:
-            yield cast("SqliteReads", opened)
-
-
-@asynccontextmanager
-async def _lesser_postgres(url: str, hidden: Mapping[str, list[str]]) -> AsyncIterator[PostgresReads]:
-    """In a transaction that is rolled back, on the only connection."""
-    lesser = PostgresReads(cast("PostgresReads", reads.of_url(url))._url, size=1)
-    await lesser.open()
-    [connection] = lesser._free
-    await connection.execute("set default_transaction_read_only = off")
-    transaction = connection.transaction(isolation="repeatable_read")
-    await transaction.start()
-    await connection.execute("set local session_replication_role = replica")
-    for table, ids in hidden.items():
-        await connection.execute(f"delete from {table} where id = any($1)", ids)
-    try:
-        yield lesser
-    finally:
-        await transaction.rollback()
-        await lesser.close()
-
-
 def differences(before: bytes, after: bytes) -> list[str]:
     """Where two answers differ: the path, what was told, and what is told without the hidden rows."""
-    return list(_differences(json.loads(before), json.loads(after), ""))
+    return list(_differences(orjson.loads(before), orjson.loads(after), ""))
 
 
 def _differences(before: Any, after: Any, path: str) -> Iterator[str]:
@@ -259,12 +229,11 @@ NOWHERE: Final = "0000-zz-nowhere-zz"
 async def test_p9_a_mutation_takes_hidden_rows_for_none_at_all(seat: str, there: Neighbourhood) -> None:
     """The same refusal, byte for byte, for a row that the seat may not know and for one that is not there."""
     before = await everything()
-    told, calls = {}, Attempts(SCHEMA)
+    told, calls, seen = {}, Attempts(SCHEMA), Seen(there.world, seat)
     for attempt in calls.all():
-        seen = Seen(there.world, seat)
-        nothing = await refusal(there, seat, calls, attempt, f"{attempt.prefix}_{NOWHERE}")
-        for row_id in seen.hidden(attempt.prefix):
-            refused = await refusal(there, seat, calls, attempt, row_id)
+        hidden = seen.hidden(attempt.prefix)
+        nothing, *others = await refusals(there, seen, calls, attempt, [f"{attempt.prefix}_{NOWHERE}", *hidden])
+        for row_id, refused in zip(hidden, others, strict=True):
             if refused != nothing and (seat, attempt.mutation, there.world.ids[row_id]) not in SEEN_ONCE:
                 told[attempt, row_id] = refused, nothing
     assert told == {}
@@ -282,8 +251,8 @@ class Seen:
         """Two that it may not: of companies that have nothing to do with each other, if there are."""
         rows = [
             row_id
-            for row_id, secret in self.world.ids.items()
-            if row_id.startswith(f"{prefix}_") and not knowledge.may_know(self.seat, secret)
+            for row_id, secret in with_prefix(self.world, prefix).items()
+            if not knowledge.may_know(self.seat, secret)
         ]
         return [rows[0], rows[-1]] if rows else []
 
@@ -291,17 +260,31 @@ class Seen:
         """One that it may."""
         rows = (
             row_id
-            for row_id, secret in self.world.ids.items()
-            if row_id.startswith(f"{prefix}_") and knowledge.may_know(self.seat, secret)
+            for row_id, secret in with_prefix(self.world, prefix).items()
+            if knowledge.may_know(self.seat, secret)
         )
         return next(rows, f"{prefix}_{NOWHERE}")
 
 
-async def refusal(there: Neighbourhood, seat: str, calls: Attempts, attempt: Attempt, row_id: str) -> bytes:
-    text, variables = calls.asked(attempt, row_id, Seen(there.world, seat).one)
-    body = await asking.body(there.matrix.engine, text, there.world.seats[seat], variables)
-    assert b'"errors"' not in body or b"UNAUTHENTICATED" in body, (text, variables, body)
-    return body.replace(row_id.encode(), b"ID")
+@functools.cache
+def with_prefix(world: World, prefix: str) -> dict[str, Secret]:
+    """Rows of the world by the prefix of their ids, and whose they are."""
+    return {row_id: secret for row_id, secret in world.ids.items() if row_id.startswith(f"{prefix}_")}
+
+
+async def refusals(
+    there: Neighbourhood, seen: Seen, calls: Attempts, attempt: Attempt, row_ids: Sequence[str]
+) -> list[bytes]:
+    """What a seat is answered that attempts one thing on each of some rows: by one document, as it sits down once."""
+    text, variables = calls.asked(attempt, row_ids, seen.one)
+    body = await asking.body(there.matrix.engine, text, there.world.seats[seen.seat], variables)
+    if b'"errors"' in body:
+        assert b"UNAUTHENTICATED" in body, (text, variables, body)
+        return [body.replace(row_id.encode(), b"ID") for row_id in row_ids]
+    answers = orjson.loads(body)["data"].values()
+    return [
+        orjson.dumps(answer).replace(row_id.encode(), b"ID") for row_id, answer in zip(row_ids, answers, strict=True)
+    ]
 
 
 async def everything() -> dict[str, list[dict[str, Any]]]:

@@ -1,7 +1,8 @@
 """One filled world for every test of this floor: it is only read, so it is made once."""
 
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import timedelta
 
 import pytest
 from tortoise.context import TortoiseContext
@@ -15,6 +16,7 @@ from schema import roots
 from tests import conftest
 from tests.conftest import Copied
 from tests.resolvers import world as worlds
+from tests.resolvers.oracle import Oracle
 from tests.resolvers.world import World
 
 
@@ -26,6 +28,14 @@ class Filled:
     url: str
     reads: PostgresReads | SqliteReads
     context: TortoiseContext
+    oracles: dict[timedelta, Oracle] = field(default_factory=dict)
+
+    def oracle(self, later: timedelta = timedelta()) -> Oracle:
+        """Who answers from these rows at their moment, or later: one for all tests, as it keeps who sees which row."""
+        if later not in self.oracles:
+            moment = conftest.MOMENT + later
+            self.oracles[later] = Oracle(roots.executable(), self.world.tables, moment, self.reads.dialect)
+        return self.oracles[later]
 
 
 @pytest.fixture(scope="session")

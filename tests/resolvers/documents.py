@@ -2,15 +2,16 @@
 
 A generator of our own: hypothesis-graphql writes valid queries too, but with literals only, without named fragments,
 directives and connections inside connections by intent, and it knows neither which ids exist for whom nor the cursors
-of earlier answers. Here each choice is weighed by how seldom a field or argument was reached so far, so that 1,900
-documents cover the whole query side.
+of earlier answers. Here each choice is weighed by how seldom a field or argument was reached so far, and each document
+seeks a few of those that were reached least, by one of the ways that lead to them, so that 1,050 documents cover the
+whole query side.
 """
 
 import itertools
 import json
 import random
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, cast
 
@@ -26,6 +27,7 @@ from graphql import (
     GraphQLType,
     GraphQLUnionType,
     get_named_type,
+    is_abstract_type,
     is_composite_type,
 )
 
@@ -39,9 +41,10 @@ from tests.resolvers.world import World, missing_ids
 
 DEEPEST: Final = 12
 ROWS: Final = 9_000
-WANTED: Final = 16
-ENOUGH: Final = 13
+WANTED: Final = 13
+ENOUGH: Final = 11
 CONDITIONS: Final = 4
+SOUGHT: Final = 2
 ABSENT: Final = object()
 PAGING: Final = frozenset({"first", "after", "last", "before", "orderBy"})
 # What is searched for: nothing, what a LIKE would read as more, other spellings of names that are there, names.
@@ -53,6 +56,10 @@ PIECES: Final = (
 Draw = Callable[[], Any]
 Fields = GraphQLObjectType | GraphQLInterfaceType
 Scope = dict[str, tuple[str, "Scope"]]
+# A field, and one of its arguments or none.
+Place = tuple[str, str | None]
+# A field's name, whether it may be read, and then the types that it leads to.
+Way = tuple[str, bool, Sequence[str]]
 
 
 @dataclass(frozen=True)
@@ -97,6 +104,20 @@ NO_GOAL: Final = Goal()
 
 
 @dataclass(frozen=True)
+class Sought:
+    """A field that was seldom reached, with the argument that is to be given, and how far from it each type is."""
+
+    type: str
+    name: str
+    argument: str | None
+    far: Mapping[str, int]
+
+    @property
+    def place(self) -> Place:
+        return f"{self.type}.{self.name}", self.argument
+
+
+@dataclass(frozen=True)
 class Spot:
     """Where selections stand: what is selected beside them, how deep, under how many rows, on the way to what."""
 
@@ -104,11 +125,20 @@ class Spot:
     depth: int = 0
     rows: int = 1
     goal: Goal = NO_GOAL
+    sought: tuple[Sought, ...] = ()
 
     @property
     def by_the_way(self) -> "Spot":
         """The same, on the way to nothing."""
-        return replace(self, goal=NO_GOAL)
+        return replace(self, goal=NO_GOAL, sought=())
+
+    def to(self, sought: Sought) -> "Spot":
+        """The same, on the way to this alone."""
+        return replace(self, goal=NO_GOAL, sought=(sought,))
+
+    @property
+    def is_by_the_way(self) -> bool:
+        return self.goal is NO_GOAL and not self.sought
 
 
 class Generator:
@@ -119,7 +149,7 @@ class Generator:
         self.oracle = oracle
         self.world = world
         self.random = random.Random(seed)  # noqa: S311  documents, no secrets
-        self.reached: Counter[tuple[str, str | None]] = Counter()
+        self.reached: Counter[Place] = Counter()
         self.denied: Counter[str] = Counter()
         self.cursors: defaultdict[str, list[str]] = defaultdict(list)
         self.missing = missing_ids()
@@ -131,14 +161,26 @@ class Generator:
         self.asked: Counter[frozenset[Role]] = Counter()
         self._hungers: dict[frozenset[Role], dict[str, float]] = {}
         self._visible: dict[tuple[str, str], list[str]] = {}
+        self._ways: dict[frozenset[Role], Mapping[str, Sequence[Way]]] = {}
+        self._leading: dict[frozenset[Role], defaultdict[str, set[str]]] = {}
+        self._far: dict[tuple[frozenset[Role], str], dict[str, int]] = {}
+        # What is wanted still, and by seat how often it was sought and how often found.
+        self.wanted = list(places(self.types))
+        self.tried: Counter[tuple[str, Place]] = Counter()
+        self.found: Counter[tuple[str, Place]] = Counter()
+        self._last: tuple[str, tuple[Sought, ...]] = "", ()
 
     def request(self, seat: str, *, deep: bool) -> Request:
         """A document for a seat. `deep`: with connections inside connections."""
-        return _Writer(self, seat, self.world.seats[seat]).request(deep=deep)
+        writer = _Writer(self, seat, self.world.seats[seat])
+        self._last = seat, self.seldom(seat, writer.roles)
+        return writer.request(self._last[1], deep=deep)
 
     def learn(self, reached: Reached) -> None:
         """Take note of what a document reached, and of the cursors that its answer held."""
         self.reached.update(reached.fields)
+        seat, sought = self._last
+        self.found.update((seat, each.place) for each in sought if each.place in reached.fields)
         self.denied.update(reached.denied)
         for cursor in reached.cursors:
             known = self.cursors[cursor.order]
@@ -164,15 +206,89 @@ class Generator:
 
     def hunger_now(self, roles: frozenset[Role]) -> dict[str, float]:
         hunger = {type_.name: 0.0 for type_ in self.types}
+        own = {
+            type_.name: [
+                (self.need(type_, name) if may else 2.0 * (not self.denied[f"{type_.name}.{name}"]), below)
+                for name, may, below in self.ways(roles)[type_.name]
+            ]
+            for type_ in self.types
+        }
         for _ in range(4):
-            for type_ in self.types:
-                hunger[type_.name] = max(
-                    self.need(type_, name) + 0.7 * self.below(field_, hunger)
-                    if may_read(field_, roles)
-                    else 2.0 * (not self.denied[f"{type_.name}.{name}"])
-                    for name, field_ in type_.fields.items()
+            for type_name, fields in own.items():
+                hunger[type_name] = max(
+                    need + 0.7 * max([hunger[name] for name in below], default=0.0) for need, below in fields
                 )
         return hunger
+
+    def ways(self, roles: frozenset[Role]) -> Mapping[str, Sequence[Way]]:
+        """The fields of each type, for whoever has these roles."""
+        if roles not in self._ways:
+            self._ways[roles] = {
+                type_.name: [
+                    (name, may, [to.name for to in self.leads_to(declared)] if may else [])
+                    for name, declared in type_.fields.items()
+                    for may in [may_read(declared, roles)]
+                ]
+                for type_ in self.types
+            }
+        return self._ways[roles]
+
+    # ── what is sought ──
+
+    def seldom(self, seat: str, roles: frozenset[Role]) -> tuple[Sought, ...]:
+        """A few of the places that were reached least, among those that the seat may read and sees a row for."""
+        self.wanted = [each for each in self.wanted if self.reached[each[2]] < WANTED]
+        come_to = {type_.name for type_ in self.types if self.comes_to(type_, seat, roles)}
+        seldom = [
+            (type_.name, name, place)
+            for type_, name, place in self.wanted
+            if type_.name in come_to and may_read(type_.fields[name], roles)
+        ]
+        luck = [(1 + self.found[seat, place]) / (1 + self.tried[seat, place]) for _, _, place in seldom]
+        weights = [(self.need_of(*place) * each) ** 2 for (_, _, place), each in zip(seldom, luck, strict=True)]
+        chosen = dict.fromkeys(self.random.choices(seldom, weights, k=SOUGHT)) if seldom else ()
+        self.tried.update((seat, place) for _, _, place in chosen)
+        return tuple(Sought(type_, name, place[1], self.far(type_, roles)) for type_, name, place in chosen)
+
+    def a_cursor(self, roles: frozenset[Role]) -> Sought:
+        """What must be read before a page after it can be."""
+        return Sought("PageInfo", "endCursor", None, self.far("PageInfo", roles))
+
+    def comes_to(self, type_: GraphQLObjectType, seat: str, roles: frozenset[Role]) -> bool:
+        has_rows = declarations.own_table_of(type_) is not None
+        return "Query" in self.far(type_.name, roles) and (not has_rows or bool(self.visible_ids(type_, seat)))
+
+    def far(self, to: str, roles: frozenset[Role]) -> Mapping[str, int]:
+        """How many fields lead to a type from each from which whoever has these roles comes to it at all."""
+        if (roles, to) not in self._far:
+            leading = self.leading(roles)
+            far = self._far[roles, to] = {to: 0}
+            waiting = deque([to])
+            while waiting:
+                nearer = waiting.popleft()
+                for from_ in leading[nearer] - far.keys():
+                    far[from_] = far[nearer] + 1
+                    waiting.append(from_)
+        return self._far[roles, to]
+
+    def leading(self, roles: frozenset[Role]) -> Mapping[str, set[str]]:
+        """The types with a field that leads to a type, for each."""
+        if roles not in self._leading:
+            leading = self._leading[roles] = defaultdict(set)
+            for from_, fields in self.ways(roles).items():
+                for _, _, below in fields:
+                    for each in below:
+                        leading[each].add(from_)
+        return self._leading[roles]
+
+    def leads_to(self, field_: GraphQLField) -> list[GraphQLObjectType]:
+        named = get_named_type(field_.type)
+        return self.possible(named) if is_composite_type(named) else []
+
+    def nearest(self, types: Sequence[GraphQLObjectType], sought: Sought) -> list[GraphQLObjectType]:
+        """Those of some types from which it is least far; none where no way leads there."""
+        least = min((sought.far.get(type_.name, DEEPEST) for type_ in types), default=DEEPEST)
+        return [type_ for type_ in types if sought.far.get(type_.name) == least]
 
     def below(self, field_: GraphQLField, hunger: Mapping[str, float]) -> float:
         named = get_named_type(field_.type)
@@ -216,6 +332,14 @@ def readable_types(schema: GraphQLSchema) -> list[GraphQLObjectType]:
     return list(found.values())
 
 
+def places(types: Iterable[GraphQLObjectType]) -> Iterator[tuple[GraphQLObjectType, str, Place]]:
+    """Every field of some types, alone and with each of its arguments."""
+    for type_ in types:
+        for name, declared in type_.fields.items():
+            for argument in (None, *declared.args):
+                yield type_, name, (f"{type_.name}.{name}", argument)
+
+
 def _plan_of(seat: Seat | None) -> object:
     return seat and (seat.side, seat.roles)
 
@@ -250,12 +374,12 @@ class _Writer:
         self.random = self.made.random
         self.roles = self.seat.roles if self.seat else frozenset({Role.PUBLIC})
         self.hunger = self.made.hunger(self.roles)
-        self.room = self.random.choice((12, 24, 36, 48))
+        self.room = self.random.choice((6, 12, 24, 48))
 
-    def request(self, *, deep: bool) -> Request:
+    def request(self, sought: tuple[Sought, ...], *, deep: bool) -> Request:
         root = cast("GraphQLObjectType", self.made.schema.query_type)
         goal = Goal(2, 6) if deep and self.seat else NO_GOAL
-        selections = self.selections(root, Spot({}, goal=goal))
+        selections = self.selections(root, Spot({}, goal=goal, sought=sought))
         declared = ", ".join(f"${v.name}: {v.type}" + (f" = {v.default}" if v.default else "") for v in self.variables)
         name = "Main" if declared or self.chance(0.5) else None
         head = f"query {name}" + (f" ({declared})" if declared else "") if name else ""
@@ -285,6 +409,13 @@ class _Writer:
         """What is selected on a type. `wanted`: names of types that objects are known to have."""
         parts: list[str] = []
         carrier = None
+        if isinstance(type_, GraphQLObjectType):
+            for each in spot.sought:
+                parts += self.step(type_, spot, each)
+            # The way there is narrow, so that it leaves room for what is chosen otherwise.
+            if parts and spot.depth and self.chance(0.8):
+                return " ".join(parts)
+            spot = replace(spot, sought=())
         if isinstance(type_, (GraphQLObjectType, GraphQLInterfaceType)):
             carrier = self.carrier(type_, spot)
             if carrier:
@@ -313,7 +444,7 @@ class _Writer:
             if is_deep and (self.room <= 0 or depth > DEEPEST - 3):
                 continue
             if not may_read(declared, self.roles):
-                weight = 0.1 if self.made.denied[f"{type_.name}.{name}"] else 40.0
+                weight = 0.1 if self.made.denied[f"{type_.name}.{name}"] else 100.0
             else:
                 need = self.made.need(type_, name)
                 hungry += need
@@ -322,7 +453,7 @@ class _Writer:
             weights.append(weight)
         if not names:
             return []
-        most = self.random.choice((0, 1, 2, 3, 5)) + min(12, int(hungry)) if depth else self.random.choice((1, 2, 2, 3))
+        most = self.random.choice((0, 1, 2, 3, 5)) + min(6, int(hungry)) if depth else self.random.choice((1, 2, 2, 3))
         return list(dict.fromkeys(self.random.choices(names, weights, k=most)))
 
     def carrier(self, type_: Fields, spot: Spot) -> str | None:
@@ -342,20 +473,37 @@ class _Writer:
                 weights.append(weight * (0.3 + self.made.need(type_, name) + self.made.below(declared, self.hunger)))
         return self.random.choices(names, weights)[0] if names else None
 
-    def field(self, type_: Fields, name: str, spot: Spot) -> list[str]:
-        """One field, or nothing where it would cost more than is left."""
+    def step(self, type_: Fields, spot: Spot, sought: Sought) -> list[str]:
+        """The field that is sought, or one that leads there, mostly by a short way."""
+        if type_.name == sought.type:
+            return self.field(type_, sought.name, spot.to(sought), sought)
+        names, weights = [], []
+        for name, declared in type_.fields.items():
+            nearest = self.made.nearest(self.made.leads_to(declared), sought)
+            if nearest and may_read(declared, self.roles):
+                far = sought.far[nearest[0].name]
+                if spot.depth + far < DEEPEST - 3:
+                    names.append(name)
+                    # What may be of any type is wide, and leads everywhere.
+                    weights.append(0.25**far * (0.1 if is_abstract_type(get_named_type(declared.type)) else 1))
+        return self.field(type_, self.random.choices(names, weights)[0], spot.to(sought)) if names else []
+
+    def field(self, type_: Fields, name: str, spot: Spot, sought: Sought | None = None) -> list[str]:
+        """One field, or nothing where it would cost more than is left. `sought`: it is the one that is sought."""
         declared = type_.fields[name]
-        arguments = _Arguments(self, type_, name, spot.rows)
+        arguments = _Arguments(self, type_, name, spot, sought)
         written = arguments.written()
         if written is None:
             return []
         self.room -= 1
         key, below = self.key(name, f"{name}{written}:{declared.type}", spot.scope)
         text = (name if key == name else f"{key}: {name}") + written
-        text += self.condition(0.04 if spot.goal is NO_GOAL else 0)
+        text += self.condition(0.04 if spot.is_by_the_way else 0)
         named = get_named_type(declared.type)
         if not is_composite_type(named):
             return [text]
+        if sought:
+            spot = replace(spot, sought=(self.made.a_cursor(self.roles),) if arguments.lacks_cursor else ())
         inner = self.selections(named, self.spot_below(type_, declared, spot, below, arguments.size), arguments.wanted)
         again = [f"{text} {{ {self.typename(below)} }}"] if self.chance(0.03) else []
         return [f"{text} {{ {inner} }}", *again]
@@ -371,7 +519,7 @@ class _Writer:
         goal = spot.goal
         if goal is not NO_GOAL:
             goal = Goal(goal.pages - isinstance(declarations.source_of(declared), sources.Page), goal.depth)
-        return Spot(scope, spot.depth + 1, spot.rows * size * self.made.times(type_), goal)
+        return Spot(scope, spot.depth + 1, spot.rows * size * self.made.times(type_), goal, spot.sought)
 
     # ── fragments ──
 
@@ -384,9 +532,13 @@ class _Writer:
             return self.fragment(type_, self.random.choice(conditions), spot.by_the_way) if self.chance(0.1) else []
         possible = self.made.possible(type_)
         named = [each for each in possible if each.name in set(wanted)]
+        parts: list[str] = []
+        for sought in spot.sought:
+            if nearest := self.made.nearest(named, sought) or self.made.nearest(possible, sought):
+                parts += self.fragment(type_, self.random.choice(nearest), spot.to(sought))
+        spot = replace(spot, sought=())
         weights = [0.1 + self.hunger[each.name] for each in possible]
         named += self.random.choices(possible, weights, k=self.random.choice((1, 2, 3)))
-        parts: list[str] = []
         for each in dict.fromkeys(named):
             if self.room > 0 or not parts:
                 parts += self.fragment(type_, each, spot)
@@ -400,7 +552,7 @@ class _Writer:
             return self.named_fragment(on, spot)
         inner = self.selections(on or parent, spot)
         condition = f" on {on.name}" if on else ""
-        return [f"...{condition}{self.condition(0.15)} {{ {inner} }}"]
+        return [f"...{condition}{self.condition(0.15 if spot.is_by_the_way else 0)} {{ {inner} }}"]
 
     def named_fragment(self, on: GraphQLNamedType, spot: Spot) -> list[str]:
         """A fragment with keys of its own, so that it can be spread elsewhere too."""
@@ -415,7 +567,7 @@ class _Writer:
         cost = (before - self.rows_left) // spot.rows + 1
         self.fragments.append(Fragment(name, on, own, DEEPEST - spot.depth, cost, text))
         merge(spot.scope, own)
-        return [f"...{name}{self.condition(0.15)}"]
+        return [f"...{name}{self.condition(0.15 if spot.is_by_the_way else 0)}"]
 
     def spread_again(self, type_: GraphQLNamedType, spot: Spot) -> list[str]:
         """A fragment that was written for another place."""
@@ -485,14 +637,17 @@ def merge(scope: Scope, other: Scope) -> None:
 class _Arguments:
     """The arguments of one field: what they say, and how many rows that may bring (`size`)."""
 
-    def __init__(self, writer: _Writer, type_: Fields, name: str, rows: int) -> None:
+    def __init__(self, writer: _Writer, type_: Fields, name: str, spot: Spot, sought: Sought | None) -> None:
         self.writer = writer
         self.random = writer.random
         self.made = writer.made
+        self.on_way = spot.sought
+        self.sought = sought and sought.argument
         self.place = f"{type_.name}.{name}"
         self.declared = declared = type_.fields[name]
         self.source = declarations.source_of(declared)
-        self.rows = rows
+        self.rows = spot.rows
+        self.lacks_cursor = False
         self.size = 20 if isinstance(self.source, sources.Many) else 1
         self.wanted: list[str] = []
 
@@ -518,6 +673,9 @@ class _Arguments:
         return isinstance(self.declared.args[name].type, GraphQLNonNull)
 
     def is_asked(self, name: str) -> bool:
+        # On the way to what is sought nothing else is asked: it would leave fewer rows to find it on.
+        if self.on_way:
+            return name == self.sought
         return self.writer.chance(0.15 + 0.4 * self.made.need_of(self.place, name))
 
     # ── pages ──
@@ -530,7 +688,7 @@ class _Arguments:
             return False
         weights = [4.0 if size <= 5 else 1.0 if size <= 20 else 0.4 / self.rows for size in sizes]
         first = self.random.choices(sizes, weights)[0]
-        if most < 20 or self.writer.chance(0.7):
+        if most < 20 or self.sought in {"first", "last"} or self.writer.chance(0.7):
             limit = page_bucket(first)
             end = "last" if "last" in self.declared.args and self.is_asked("last") else "first"
             values[end] = (lambda: self.random.choice([first, first, limit, max(1, first - 1)])), most >= 20
@@ -543,6 +701,7 @@ class _Arguments:
         for name in ("after", "before"):
             if known and name in self.declared.args and self.is_asked(name):
                 values[name] = (lambda: self.random.choice(known)), True
+        self.lacks_cursor = self.sought in {"after", "before"} and not known
         return True
 
     def ordered(self, source: sources.Page, values: dict[str, tuple[Draw, bool]]) -> str | None:
@@ -591,7 +750,7 @@ class _Arguments:
 
     def one_id(self) -> Draw:
         named = get_named_type(self.declared.type)
-        types = self.made.node_types if isinstance(named, GraphQLInterfaceType) else [cast("GraphQLObjectType", named)]
+        types = self.node_types() if isinstance(named, GraphQLInterfaceType) else [cast("GraphQLObjectType", named)]
         type_ = self.random.choices(types, [0.2 + self.writer.hunger[t.name] for t in types])[0]
         self.wanted = [type_.name]
         return lambda: self.an_id(type_)
@@ -601,15 +760,19 @@ class _Arguments:
         return lambda: [self.an_id(type_) for _ in range(self.random.randint(0, 5))] if several else self.an_id(type_)
 
     def several_ids(self) -> Draw:
-        types = self.random.choices(
-            self.made.node_types, [0.2 + self.writer.hunger[t.name] for t in self.made.node_types], k=3
-        )
+        possible = self.node_types()
+        types = self.random.choices(possible, [0.2 + self.writer.hunger[t.name] for t in possible], k=3)
         self.wanted = [type_.name for type_ in types]
         most = self.random.choice(
             [n for n in (1, 3, 5, 10, 50, 100) if n * self.rows <= max(1, self.writer.rows_left // 2)]
         )
         self.size = page_bucket(most)
         return lambda: [self.an_id(self.random.choice(types)) for _ in range(self.random.choice((most, most, 1, 0)))]
+
+    def node_types(self) -> Sequence[GraphQLObjectType]:
+        """What any object may be; on the way to what is sought, what that is nearest to."""
+        types = self.made.node_types
+        return self.made.nearest(types, self.on_way[0]) or types if self.on_way else types
 
     def an_id(self, type_: GraphQLObjectType) -> str:
         """Mostly of what the seat sees; else of what it does not, or of nothing."""

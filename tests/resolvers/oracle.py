@@ -44,12 +44,14 @@ from models.enums import Relation, Role, Side
 from models.sql import Dialect
 from resolvers import cursors, declarations, runtime, sources
 from resolvers.context import Caller
+from resolvers.documents import MAX_TOKENS
 from tests.resolvers import twins
 from tests.resolvers.twins import Of, Row, Rows
 
 ANYBODY: Final = frozenset({Role.PUBLIC})
 DEFAULT_PAGE: Final = 20
 Places = list[tuple[tuple[Any, str], Row]]
+parsed: Final = functools.lru_cache(maxsize=8)(parse)
 
 
 class ClosureError(AssertionError):
@@ -119,7 +121,7 @@ class Oracle:
         self, text: str, variables: Mapping[str, object], name: str | None, seat: Seat | None
     ) -> tuple[dict[str, object], Reached]:
         """The whole answer, and what was reached on the way."""
-        definitions = _parsed(text).definitions
+        definitions = tree(text).definitions
         operations = [d for d in definitions if isinstance(d, OperationDefinitionNode)]
         operation = next(o for o in operations if name is None or (o.name and o.name.value == name))
         values = get_variable_values(self.schema, operation.variable_definitions or (), dict(variables))
@@ -475,6 +477,6 @@ class _Run:
         return value.isoformat() if isinstance(value, dt.date) else value
 
 
-@functools.lru_cache(maxsize=8)
-def _parsed(text: str) -> DocumentNode:
-    return parse(text)
+def tree(text: str) -> DocumentNode:
+    """A document as the engine has it parsed; where that is given `parsed`, the same one."""
+    return parsed(text, max_tokens=MAX_TOKENS, no_location=False)

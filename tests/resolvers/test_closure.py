@@ -8,10 +8,8 @@ from graphql import GraphQLNonNull, GraphQLObjectType, get_named_type
 
 from resolvers import declarations, sources
 from schema import roots
-from tests import conftest
 from tests.resolvers import documents
 from tests.resolvers.conftest import Filled
-from tests.resolvers.oracle import Oracle
 
 SCHEMA: Final = roots.executable()
 TYPES: Final = documents.readable_types(SCHEMA)
@@ -36,7 +34,7 @@ def _promised() -> list[tuple[GraphQLObjectType, str, str, GraphQLObjectType]]:
 
 @pytest.mark.parametrize("days", [0, 8])
 def test_whoever_sees_a_row_sees_every_row_that_it_promises(days: int, filled: Filled) -> None:
-    oracle = Oracle(SCHEMA, filled.world.tables, conftest.MOMENT + timedelta(days), filled.reads.dialect)
+    oracle = filled.oracle(timedelta(days))
     broken, checked = set(), set()
     for seat_name, seat in filled.world.seats.items():
         for type_, name, column, to in _promised():
@@ -52,7 +50,7 @@ def test_whoever_sees_a_row_sees_every_row_that_it_promises(days: int, filled: F
 
 def test_every_row_has_what_its_type_promises(filled: Filled) -> None:
     """The keys of non-null fields: of a union one, of a relation always."""
-    oracle = Oracle(SCHEMA, filled.world.tables, conftest.MOMENT, filled.reads.dialect)
+    oracle = filled.oracle()
     keys: dict[tuple[str, str], set[str]] = {}
     for type_, name, column, _ in _promised():
         keys.setdefault((type_.name, name), set()).add(column)

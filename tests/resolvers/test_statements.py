@@ -1,63 +1,19 @@
-"""One statement for each list of a document, however many rows (architecture 1.5)."""
+"""One statement for each list of a document, however many rows (architecture 1.5); random documents: test_oracle.py."""
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, cast
 
 import pytest
-from graphql import (
-    FieldNode,
-    GraphQLAbstractType,
-    GraphQLField,
-    GraphQLObjectType,
-    get_named_type,
-    is_abstract_type,
-    parse,
-)
 
 from domain import policy
 from models.enums import Side
 from models.sql import Dialect
-from resolvers import declarations, sources
 from resolvers.engine import Engine
-from resolvers.reads import PostgresReads, Rows, SqliteReads
 from resolvers.statements import probed
-from schema import roots
 from tests import conftest
-from tests.resolvers import asking, screens
+from tests.resolvers import asking, counting, screens
 from tests.resolvers.conftest import Filled
-from tests.resolvers.documents import Generator
-from tests.resolvers.oracle import Oracle
-
-SCHEMA: Final = roots.executable()
-
-
-class Counted:
-    """Reads that remember what was asked of them."""
-
-    def __init__(self, reads: PostgresReads | SqliteReads) -> None:
-        self._reads = reads
-        self.dialect = reads.dialect
-        self.statements: list[str] = []
-
-    @asynccontextmanager
-    async def snapshot(self) -> AsyncIterator["Counted"]:
-        async with self._reads.snapshot() as moment:
-            within = Counted(cast("PostgresReads", moment))
-            within.statements = self.statements
-            yield within
-
-    def fetch(self, query: str, *values: object) -> Any:
-        self.statements.append(query)
-        return self._reads.fetch(query, *values)
-
-    async def finds(self, query: str, values: Sequence[object]) -> bool:
-        return await self._reads.finds(query, values)
-
-    async def fetch_all(self, *asked: tuple[object, ...] | None) -> Sequence[Rows]:
-        self.statements += [str(one[0]) for one in asked if one]
-        return await cast("PostgresReads", self._reads).fetch_all(*asked)
+from tests.resolvers.counting import Counted, lists_of
 
 
 @pytest.fixture
@@ -67,7 +23,7 @@ def counted(filled: Filled) -> Counted:
 
 @pytest.fixture
 def engine(counted: Counted) -> Engine:
-    return Engine(SCHEMA, cast("SqliteReads", counted))
+    return counting.engine(counted)
 
 
 async def _count(engine: Engine, counted: Counted, text: str, seat: object, **variables: object) -> int:
@@ -161,26 +117,12 @@ async def test_who_is_not_signed_in_costs_no_statement(engine: Engine, counted: 
     assert await _count(engine, counted, text, None) == 0
 
 
-async def test_random_documents_cost_at_most_a_statement_a_list(
-    engine: Engine, counted: Counted, filled: Filled
-) -> None:
-    oracle = Oracle(SCHEMA, filled.world.tables, conftest.MOMENT, filled.reads.dialect)
-    generator = Generator(SCHEMA, oracle, filled.world, seed=7)
-    seats = list(filled.world.seats)
-    for number in range(200):
-        request = generator.request(seats[number % len(seats)], deep=True)
-        run = request.runs[0]
-        counted.statements.clear()
-        await asking.body(engine, request.text, filled.world.seats[run.seat], run.variables, name=request.name)
-        assert len(counted.statements) <= lists_of(request.text, request.name), request.text
-
-
 @pytest.mark.parametrize("screen", screens.SCREENS, ids=[screen.stem for screen in screens.SCREENS])
 async def test_a_screen_costs_at_most_a_statement_a_list_however_many_rows(
     screen: Path, engine: Engine, counted: Counted, filled: Filled
 ) -> None:
     text = screen.read_text()
-    oracle = Oracle(SCHEMA, filled.world.tables, conftest.MOMENT, filled.reads.dialect)
+    oracle = filled.oracle()
     for seat in filled.world.seats.values():
         for operation in screens.queries(text):
             name = operation.name.value if operation.name else None
@@ -189,40 +131,3 @@ async def test_a_screen_costs_at_most_a_statement_a_list_however_many_rows(
                 variables = screens.variables(operation, oracle, seat, first)
                 assert b'"data"' in await asking.body(engine, text, seat, variables, name=name)
                 assert len(counted.statements) <= lists_of(text, name)
-
-
-# ── how many lists a document has ──
-
-
-def lists_of(text: str, name: str | None) -> int:
-    """The lists, look-ups and objects by id of an operation, each once for every type that it may stand on."""
-    definitions = {d.name.value if getattr(d, "name", None) else None: d for d in parse(text).definitions}  # type: ignore[attr-defined]
-    operation = definitions[name] if name in definitions else next(iter(definitions.values()))
-    return _below(cast("Any", operation).selection_set, cast("GraphQLObjectType", SCHEMA.query_type), definitions)
-
-
-def _below(selection_set: Any, parent: Any, definitions: dict[str | None, Any]) -> int:
-    count = 0
-    for selection in selection_set.selections if selection_set else ():
-        if not isinstance(selection, FieldNode):
-            fragment = definitions[selection.name.value] if hasattr(selection, "name") else selection
-            on = SCHEMA.type_map[fragment.type_condition.name.value] if fragment.type_condition else parent
-            count += _below(fragment.selection_set, on, definitions)
-            continue
-        if selection.name.value == "__typename":
-            continue
-        declared: GraphQLField = parent.fields[selection.name.value]
-        named = get_named_type(declared.type)
-        times = len(SCHEMA.get_possible_types(parent)) if is_abstract_type(parent) else 1
-        count += times * (_own(declared, named) + _below(selection.selection_set, named, definitions))
-    return count
-
-
-def _own(declared: GraphQLField, named: Any) -> int:
-    match declarations.source_of(declared):
-        case sources.Page() | sources.Many() | sources.Lookup() | sources.Own() | sources.Head():
-            return 1
-        case sources.Entities() | sources.Reference():
-            types = SCHEMA.get_possible_types(cast("GraphQLAbstractType", named))
-            return sum(declarations.own_table_of(type_) is not None for type_ in types)
-    return 0

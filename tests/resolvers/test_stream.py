@@ -266,10 +266,12 @@ async def test_what_cannot_be_read_for_one_seat_is_read_for_the_others(
         return await payloads(asked, plan, readers)
 
     monkeypatch.setattr(streams._engine, "payloads", failing)
-    await tell(two)
-    await unlucky.is_told()
-    for each in others:
-        await each.hears(1)
+    with capture_logs() as lines:
+        await tell(two)
+        await unlucky.is_told()
+        for each in others:
+            await each.hears(1)
+    assert {line["event"] for line in lines if line["log_level"] == "error"} == {"a subscription failed"}
     assert (unlucky.heard, unlucky.ended) == ([], ["INTERNAL"])
     assert not any(each.ended for each in others)
 

@@ -13,6 +13,7 @@ from datetime import date, timedelta
 from typing import Any, Final
 
 import pytest
+from tortoise.transactions import in_transaction
 
 import models
 from domain import clock, moves, tokens
@@ -69,7 +70,8 @@ async def filled() -> World:
     with pytest.MonkeyPatch.context() as patch:
         numbers = itertools.count(1)
         patch.setattr(base, "new_id", lambda prefix: f"{prefix}_{next(numbers):026d}")
-        return await _filled()
+        async with in_transaction():
+            return await _filled()
 
 
 async def _filled() -> World:

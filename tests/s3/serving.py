@@ -34,10 +34,13 @@ def _install() -> None:
         fcntl.flock(alone, fcntl.LOCK_EX)
         if installed.exists() and filecmp.cmp(LOCKED, installed, shallow=False):
             return
-        subprocess.run([sys.executable, "-m", "venv", PLACE], check=True)
-        quietly = ("--quiet", "--disable-pip-version-check", "--require-hashes")
+        # Another pip would have to be unpacked first. What of it all is imported is compiled then.
+        subprocess.run([sys.executable, "-m", "venv", "--without-pip", PLACE], check=True)
+        options = ("--quiet", "--disable-pip-version-check", "--require-hashes", "--no-deps", "--no-compile")
         subprocess.run(
-            [PYTHON, "-m", "pip", "install", *quietly, "--requirement", LOCKED], check=True, capture_output=True
+            [sys.executable, "-m", "pip", "--python", PYTHON, "install", *options, "--requirement", LOCKED],
+            check=True,
+            capture_output=True,
         )
         shutil.copyfile(LOCKED, installed)
 

@@ -22,6 +22,7 @@ from domain import files
 from models.enums import FileStatus
 from tests.domain.inside import Inside, inside
 from tests.s3.serving import bucket, keys, s3, unfinished  # noqa: F401  fixtures
+from tests.server.processes import Process
 from tests.server.serving import http, ready, running, until
 from tests.server.test_sockets_processes import served_by
 from web import files as endpoint
@@ -500,7 +501,7 @@ async def test_3_5_files_are_in_a_bucket_where_one_is_named(
 # ── a server as people run it ──
 
 
-def peak(process: asyncio.subprocess.Process) -> int:
+def peak(process: Process) -> int:
     """Tell the most memory that a process ever held, in bytes."""
     lines = Path(f"/proc/{process.pid}/status").read_text().splitlines()
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))

@@ -13,6 +13,7 @@ from domain import clock, partners, partnerships, proposals, seats, tokens
 from domain.seats import Seat
 from models.enums import InviteKind, MailStatus, PartnerKind, PartnerMemberRole, ProposalStatus
 from tests import given
+from tests.journeys import judge
 from tests.server.serving import http, ready, running, until
 from web import pages
 
@@ -65,8 +66,7 @@ async def has_nothing_to_do() -> bool:
 async def everything() -> dict[str, list[dict[str, object]]]:
     """All rows of all tables, but for the counters of attempts, once the worker has nothing left to do."""
     await until(has_nothing_to_do)
-    tables = [table for table in models.TABLES if table is not models.RateLimit]
-    return {table.__name__: await table.all().order_by("id").values() for table in tables}
+    return await judge.rows()
 
 
 async def opened(served: httpx2.AsyncClient, token: str) -> httpx2.Response:

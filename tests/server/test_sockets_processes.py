@@ -14,8 +14,8 @@ import pytest
 import models
 from models.sql import Dialect
 from tests.server.listening import TO_PARTNERSHIP, at_once, bearer, listening, pair
+from tests.server.processes import Process, forked
 from tests.server.serving import http, ready
-from tests.server.test_commands import started
 from tests.server.test_sse import EVENTS, streamed
 
 OFFER = """
@@ -28,11 +28,11 @@ OFFER = """
 
 
 @asynccontextmanager
-async def served_by(url: str, data_dir: Path) -> AsyncIterator[tuple[asyncio.subprocess.Process, httpx2.AsyncClient]]:
+async def served_by(url: str, data_dir: Path) -> AsyncIterator[tuple[Process, httpx2.AsyncClient]]:
     """Serve in a process of its own, which is ended whatever happens."""
     with system.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    process = await started("serve", "--port", str(port), url=url, data_dir=data_dir)
+    process = await forked("serve", "--port", str(port), url=url, data_dir=data_dir)
     try:
         async with http(f"http://127.0.0.1:{port}") as client:
             await until_it_answers(client)
