@@ -39,10 +39,10 @@ async def connect(c: Change, partnership: Partnership, chosen: Sequence[Account]
 
 async def disconnect(
     c: Change, partnerships: Iterable[Partnership], connected: QuerySet[AccessGrant], *, reason: str
-) -> None:
+) -> list[str]:
     """Disconnect the partners of partnerships, for a reason, from the accounts of some of their grants.
 
-    The former grants are kept. Those that are disconnected already stay as they are.
+    The former grants are kept. Those that are disconnected already stay as they are. Return the accounts' ids.
     """
     of = {partnership.id: partnership for partnership in partnerships}
     live = connected.filter(partnership_id__in=[*of]).exclude(status=AccessStatus.DISCONNECTED)
@@ -60,6 +60,7 @@ async def disconnect(
     for grant in grants:
         proposal_id = cancelled.get(grant.id)
         record(c, "grant.disconnected", of[grant.partnership_id], grant, proposal_id=proposal_id, reason=reason)
+    return [grant.account_id for grant in grants]
 
 
 async def enable(  # noqa: PLR0913  an event's columns

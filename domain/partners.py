@@ -7,7 +7,7 @@ from typing import Final, TypedDict, Unpack
 from tortoise.exceptions import IntegrityError
 
 import settings
-from domain import changes, companies, errors, inputs, inviting, members, money, policy, projects, seats
+from domain import changes, companies, errors, inputs, inviting, members, money, people_on, policy, projects, seats
 from domain.changes import Change
 from domain.policy import Permission
 from domain.seats import Seat
@@ -196,7 +196,8 @@ async def remove_member(*, by: Seat, member_id: str) -> str:
     """Take somebody off a company and all of its projects; return the company's id.
 
     Their seat there ends at once, and its sessions and streams with it; invites of theirs into the company that were
-    left open are cancelled. Refuses NOT_FOUND, FORBIDDEN, INVALID (the admin: another has to be first).
+    left open are cancelled, and what waited for them in projects waits for nobody. Refuses NOT_FOUND, FORBIDDEN,
+    INVALID (the admin: another has to be first).
     """
     policy.require(Permission.MEMBER_REMOVE, by=by)
     found = await policy.find(PartnerMember, member_id, "memberId", by=by)
@@ -213,6 +214,7 @@ async def remove_member(*, by: Seat, member_id: str) -> str:
         _record(c, "partner.member_removed", held.id, member.id, gone)
         await projects.left_company(c, held.id, member.user_id)
         await _refresh(c, held, member.user_id)
+        await projects.lost(c, [member.user_id], id__in=await people_on.waited_in(member.user_id))
     return company.id
 
 

@@ -47,7 +47,7 @@ from models.enums import (
     Side,
     UserErrorCode,
 )
-from models.partner import Partner
+from models.partner import Partner, PartnerMember
 from models.partnership import AssignedContact, Partnership
 from models.proposal import Proposal, ProposalItem, new_proposal_id
 
@@ -226,7 +226,7 @@ async def disconnect(
     left = {grant.partnership_id for grant in live if grant.id not in gone}
     await states.cancel(c, Proposal.filter(grant_id__in=gone))
     going_on = [partnership for partnership in partnerships if partnership.id in left]
-    await connections.disconnect(c, going_on, AccessGrant.filter(id__in=gone), reason=reason)
+    await _disconnect(c, going_on, AccessGrant.filter(id__in=gone), reason=reason)
     if ended := [partnership for partnership in partnerships if partnership.id not in left]:
         await close(c, ended, reason=reason)
 
@@ -255,12 +255,23 @@ async def close(c: Change, partnerships: Sequence[Partnership], *, reason: str) 
             reason=reason,
             **changes.of_partnership(partnership),
         )
-    await connections.disconnect(c, partnerships, AccessGrant.all(), reason=reason)
+    await _disconnect(c, partnerships, AccessGrant.all(), reason=reason)
     for partnership in partnerships:
         if partnership.kind is PartnershipKind.INTERMEDIARY:  # one at a time: its company is locked
             engaged = await projects.engagements(partnership_id=partnership.id).order_by("id")
             if engaged:
                 await projects.disengage(c, partnership.partner_id, engaged)
+
+
+async def _disconnect(
+    c: Change, partnerships: Sequence[Partnership], connected: QuerySet[AccessGrant], *, reason: str
+) -> None:
+    """Disconnect the partners from accounts; what waited for their people in the projects there waits for nobody."""
+    account_ids = await connections.disconnect(c, partnerships, connected, reason=reason)
+    if account_ids:
+        partner_ids = [partnership.partner_id for partnership in partnerships]
+        people = await PartnerMember.filter(partner_id__in=partner_ids, removed_at__isnull=True)
+        await projects.lost(c, [member.user_id for member in people], account_id__in=account_ids)
 
 
 async def hide(*, by: Seat, partnership_id: str) -> str:

@@ -56,6 +56,12 @@ _LET_GO: Final = (
     + _of_those_gone("project_tally.project_id", "project_tally.user_id"),
 )
 
+_WAITED_IN: Final = """
+select project_id as id from action_item where assignee_id = :person and status = 'OPEN'
+union select project_id from rating where requested_from_id = :person and given_at is null
+union select project_id from proposal where kind = 'PROJECT_APPROVAL' and approver_id = :person and status = 'PENDING'
+"""
+
 _UNANSWERABLE: Final = (
     "select proposal.id from proposal where kind = 'PROJECT_APPROVAL' and status = 'PENDING' and "  # noqa: S608  as above
     + _of_those_gone("proposal.project_id", "proposal.approver_id")
@@ -102,6 +108,11 @@ async def let_go(project_ids: Collection[str], user_ids: Collection[str]) -> Non
     values = {"projects": sorted(project_ids), "people": sorted(user_ids), "now": clock.now()}
     for statement in _LET_GO:
         await _run(statement, values)
+
+
+async def waited_in(user_id: str) -> list[str]:
+    """List the projects, locked or not, in which something waits for somebody."""
+    return [str(row["id"]) for row in await _run(_WAITED_IN, {"person": user_id})]
 
 
 async def unanswerable(project_ids: Collection[str], user_ids: Collection[str]) -> list[str]:

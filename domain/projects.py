@@ -248,7 +248,21 @@ async def _end(c: Change, gone: Sequence[ProjectMember]) -> list[Project]:
         return []
     projects = await lock_all(place.project_id for place in gone)
     await ProjectMember.filter(id__in=[place.id for place in gone]).update(removed_at=c.now)
-    ids, people = [project.id for project in projects], sorted({place.user_id for place in gone})
-    await people_on.let_go(ids, people)
-    await states.cancel(c, Proposal.filter(id__in=await people_on.unanswerable(ids, people)))
+    await _let_go(c, projects, {place.user_id for place in gone})
     return projects
+
+
+async def lost(c: Change, user_ids: Collection[str], **of: object) -> None:
+    """Take from people what waits for them in those projects, by columns, that they do not see any more (mission 3.6).
+
+    Their place in an account or a company, or their company's access, has ended. Locks the projects; whoever holds
+    their accounts or grants has locked these before.
+    """
+    held = await Project.filter(**of).order_by("id").select_for_update(no_key=True)
+    await _let_go(c, held, user_ids)
+
+
+async def _let_go(c: Change, held: Sequence[Project], user_ids: Collection[str]) -> None:
+    ids = [project.id for project in held]
+    await people_on.let_go(ids, user_ids)
+    await states.cancel(c, Proposal.filter(id__in=await people_on.unanswerable(ids, user_ids)))

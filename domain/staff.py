@@ -5,7 +5,7 @@ its own right included.
 """
 
 import settings
-from domain import accounts, changes, connections, errors, inputs, inviting, members, policy, seats
+from domain import accounts, changes, connections, errors, inputs, inviting, members, policy, projects, seats
 from domain.changes import Change
 from domain.policy import Permission
 from domain.seats import Seat
@@ -70,7 +70,8 @@ async def set_role(*, by: Seat, staff_id: str, role: SecurityRole) -> str:
 async def remove(*, by: Seat, staff_id: str) -> str:
     """Take somebody off an account's staff; return the account's id.
 
-    Whoever has no place at the client any more loses the seat: its sessions and streams end at once. Refuses NOT_FOUND,
+    Whoever has no place at the client any more loses the seat: its sessions and streams end at once. What waited for
+    them in the account's projects waits for nobody, unless they see these as somebody else. Refuses NOT_FOUND,
     FORBIDDEN, CAPABILITY_DENIED (an owner is removed by an owner), of a partner ACCESS_EXPIRED and ACCESS_DISABLED;
     WRONG_STATE (the account's owner: another has to be first).
     """
@@ -82,6 +83,7 @@ async def remove(*, by: Seat, staff_id: str) -> str:
         await StaffMember.filter(id=member.id).update(removed_at=c.now)
         _record(c, "staff.removed", account, member, None)
         await refresh(c, account, member.user_id)
+        await projects.lost(c, [member.user_id], account_id=account.id)
     return account_id
 
 
