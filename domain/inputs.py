@@ -12,6 +12,10 @@ LONGEST_LINE: Final = 200
 LONGEST_TEXT: Final = 10_000
 MOST_IDS: Final = 100
 
+# What shows letters in another order than theirs: a name with it looks like another's, and a file's ends otherwise
+# (Unicode TR 36, bidirectional text spoofing). The marks that Arabic and Hebrew need are none of these.
+_REORDERING: Final = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
 DETAILS: Final = ("street", "city", "state", "postal_code", "country", "phone", "fax", "email", "website")
 
 _url = TypeAdapter(HttpUrl)
@@ -20,8 +24,12 @@ _url = TypeAdapter(HttpUrl)
 def line(given: str | None, *path: str) -> str | None:
     """Return one line of text; blank is null. Refuses INVALID a longer one, and control characters (no mail header)."""
     text = _trimmed(given, LONGEST_LINE, *path)
-    if text is not None and any(unicodedata.category(letter) in {"Cc", "Cs", "Zl", "Zp"} for letter in text):
+    if text is None:
+        return None
+    if any(unicodedata.category(letter) in {"Cc", "Cs", "Zl", "Zp"} for letter in text):
         raise errors.invalid("This must be one line of text.", *path)
+    if not _REORDERING.isdisjoint(text):
+        raise errors.invalid("This holds characters that show the others in another order.", *path)
     return text
 
 

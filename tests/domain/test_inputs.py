@@ -19,6 +19,17 @@ def test_what_no_mail_header_holds_is_no_line(given: str) -> None:
     assert (caught.value.code, caught.value.field) == (UserErrorCode.INVALID, ["terms", "title"])
 
 
+@pytest.mark.parametrize("given", ["invoice_\u202egpj.exe", "\u2067abc\u2069", "Harbour\u202d Foods"])
+def test_no_line_looks_like_another_by_the_order_of_its_letters(given: str) -> None:
+    with pytest.raises(Refusal) as caught:
+        inputs.line(given, "name")
+    assert (caught.value.code, caught.value.field) == (UserErrorCode.INVALID, ["name"])
+
+
+def test_a_line_may_be_written_from_right_to_left() -> None:
+    assert inputs.line("\u05e9\u05dc\u05d5\u05dd\u200f 24") == "\u05e9\u05dc\u05d5\u05dd\u200f 24"
+
+
 @pytest.mark.parametrize(("given", "kept"), [(None, None), ("\n", None), ("a\r\nb\n\tc\n", "a\nb\n\tc")])
 def test_a_text_has_lines(given: str | None, kept: str | None) -> None:
     assert inputs.text(given) == kept
