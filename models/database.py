@@ -89,8 +89,17 @@ async def connected(
         )
         if isinstance(client := context.db(), AsyncpgDBClient):
             client.server_settings.update(POSTGRES_SETTINGS)
-            client.extra.update(timeout=LONGEST_CONNECT, command_timeout=None if patient else LONGEST_ANSWER)
+            client.extra.update(
+                timeout=LONGEST_CONNECT, command_timeout=None if patient else LONGEST_ANSWER, reset=_as_it_is
+            )
         yield context
+
+
+async def _as_it_is(connection: object) -> None:
+    """Take a connection back as it is: asyncpg has undone what was open, and whatever is set, is set in a transaction.
+
+    What asyncpg resets by itself takes a second way to the server after every statement that is in no transaction.
+    """
 
 
 async def migrate(url: str) -> None:

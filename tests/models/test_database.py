@@ -68,6 +68,17 @@ async def test_postgresql_lets_nobody_wait_for_ever(committed: str, dialect: Dia
     }
 
 
+async def test_postgresql_is_asked_nothing_but_the_statement(committed: str, dialect: Dialect) -> None:
+    if dialect is not Dialect.POSTGRES:
+        pytest.skip("is about PostgreSQL's pool")
+    async with databases.connected(committed):
+        used = await _settings("select pg_backend_pid() as pid")
+        await databases.ping()
+        async with databases.connected(committed):
+            last = await _settings(f"select query from pg_stat_activity where pid = {used['pid']}")
+    assert last == {"query": "select 1"}
+
+
 async def _settings(query: str) -> dict[str, object]:
     [row] = await get_connection(databases.CONNECTION).execute_query_dict(query)
     return dict(row)
