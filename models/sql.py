@@ -12,8 +12,9 @@ A template names its parameters (`:partner`) and marks the few places where the 
 
 import datetime as dt
 import enum
+import functools
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import orjson
 
@@ -54,7 +55,8 @@ def marks(dialect: Dialect, **aliases: str) -> dict[str, str]:
     return {**_MARKS[dialect], **aliases}
 
 
-def number(statement: str, dialect: Dialect) -> tuple[str, list[str]]:
+@functools.lru_cache(maxsize=256)
+def number(statement: str, dialect: Dialect) -> tuple[str, Sequence[str]]:
     """Replace `:name` by the driver's numbered placeholders; the names come back in the order of their numbers."""
     names: list[str] = []
 
@@ -64,7 +66,7 @@ def number(statement: str, dialect: Dialect) -> tuple[str, list[str]]:
             names.append(name)
         return f"{'$' if dialect is Dialect.POSTGRES else '?'}{names.index(name) + 1}"
 
-    return PARAMETER.sub(placeholder, statement), names
+    return PARAMETER.sub(placeholder, statement), tuple(names)
 
 
 def bind(template: str, values: Mapping[str, object], dialect: Dialect, **aliases: str) -> tuple[str, list[object]]:

@@ -1,7 +1,8 @@
 """What was declared beside the names of the schema, read off the schema itself."""
 
+import functools
 from collections.abc import Iterable, Mapping
-from typing import cast
+from typing import Final, cast
 
 from graphql import (
     FieldNode,
@@ -17,15 +18,18 @@ from graphql import (
 
 from resolvers.sources import METADATA, Access, Column, Kinds, Source, Table
 
+_COLUMN: Final = Column()
+
 
 def source_of(field: GraphQLField) -> Source:
     """Where a field comes from; an undeclared one is a column with its name."""
-    return cast("Source | None", _metadata(field).get(METADATA)) or Column()
+    return field.extensions["strawberry-definition"].metadata.get(METADATA) or _COLUMN
 
 
 def access_of(field: GraphQLField) -> Access | None:
     """Who may read a field; null: whoever sees the object."""
-    return cast("Access | None", _metadata(field).get("access"))
+    access: Access | None = field.extensions["strawberry-definition"].metadata.get("access")
+    return access
 
 
 def python_name(field: GraphQLField) -> str:
@@ -44,11 +48,13 @@ def table_of(of: GraphQLNamedType) -> Table:
     return table
 
 
+@functools.cache
 def own_table_of(of: GraphQLNamedType) -> Table | None:
     """Where the rows of an object type live; null for a type that has none of its own."""
     return cast("Table | None", _class_of(of).get("__table__"))
 
 
+@functools.cache
 def kinds_of(of: GraphQLNamedType) -> Kinds | None:
     """The kinds that share an interface's table; null for everything else."""
     return cast("Kinds | None", _class_of(of).get("__kinds__"))
@@ -77,10 +83,6 @@ def sets(nodes: Iterable[FieldNode]) -> list[SelectionSetNode]:
 def snake(name: str) -> str:
     """A GraphQL name in our spelling."""
     return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)
-
-
-def _metadata(field: GraphQLField) -> Mapping[str, object]:
-    return cast("Mapping[str, object]", field.extensions["strawberry-definition"].metadata)
 
 
 def _class_of(of: GraphQLNamedType) -> Mapping[str, object]:
