@@ -42,11 +42,11 @@ run: $(BIN)/python
 	@$(BIN)/python server.py demo
 	@exec $(BIN)/python server.py serve
 
-# Two at once, in this order: what waits beside what works, each with its output whole. A third would have some wait for
-# longer than they may.
+# Two at once, each with its output whole: what waits beside what works, and the longest first, so that both end together.
+# A third would have some wait for longer than they may.
 test: install
 	@$(MAKE) --no-print-directory --jobs 2 --keep-going --output-sync=target \
-		test-postgres-whole test-sqlite-floors test-sqlite-whole test-postgres-floors test-postgres-screens lint
+		test-postgres-whole test-postgres-floors test-sqlite-floors test-sqlite-whole test-postgres-screens lint
 
 test-sqlite: $(ON_SQLITE)
 

@@ -18,6 +18,7 @@ import pytest
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
 from tortoise.apps import Apps
+from tortoise.backends.asyncpg.client import AsyncpgDBClient
 from tortoise.context import TortoiseContext
 from tortoise.transactions import in_transaction
 
@@ -33,6 +34,8 @@ from tests.reachable import postgres_url
 MOMENT = datetime(2026, 11, 21, 20, 46, tzinfo=UTC)
 # Tests make documents, plans and worlds by the thousand and leave them: to look for cycles took a fifth of their time.
 OBJECTS_OF_TESTS = 10 * YOUNG_OBJECTS
+# They also send more statements than any one server, and PostgreSQL plans anew what its connection has forgotten.
+STATEMENTS_OF_TESTS = 2_000
 EVERY_TABLE = [table._meta.db_table for table in models.TABLES]
 # Scripts that delete every row. Rows of two tables point at each other.
 SWEPT = {
@@ -89,6 +92,15 @@ def pytest_report_collectionfinish(config: pytest.Config) -> str:
     if _left_out not in config.stash:
         return ""
     return f"left to the run on another database: {config.stash[_left_out]} tests that ask none"
+
+
+@pytest.fixture(scope="module")
+def uncollected() -> Iterator[None]:
+    """Do not collect while a module runs that makes much, nor look through it afterwards: the run ends before long."""
+    gc.disable()
+    yield
+    gc.freeze()
+    gc.enable()
 
 
 # ── surroundings ──
@@ -206,7 +218,10 @@ async def open_at_once(context: TortoiseContext) -> None:
     """Open a database of which this task is the only user. SQLite then works in this thread.
 
     Whoever is alone waits for each statement anyhow, and to wake a thread and be woken takes longer than most of them.
+    PostgreSQL's answers are awaited without a timer for each, of which the loop would keep thousands.
     """
+    if isinstance(client := context.db(), AsyncpgDBClient):
+        client.extra.update(command_timeout=None, statement_cache_size=STATEMENTS_OF_TESTS)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("aiosqlite.core.SimpleQueue", _AtOnce)
         patch.setattr("aiosqlite.core.Thread", _NoThread)

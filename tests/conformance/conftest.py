@@ -17,6 +17,7 @@ import pytest
 from tests.journeys.conftest import (  # noqa: F401  fixtures
     admin_link,
     asked,
+    beginnings,
     meet,
     northwind,
     partners,

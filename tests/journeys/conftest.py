@@ -3,9 +3,10 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
+from typing import cast
 
 import httpx2
 import pytest
@@ -19,6 +20,7 @@ from outbox.worker import Worker
 from tests.conftest import SWEPT, Copied
 from tests.journeys import market as companies
 from tests.journeys import northwind as scenes
+from tests.journeys.kept import Beginnings, Rows, moved
 from tests.journeys.market import Market
 from tests.journeys.northwind import Asked, Northwind, Partners
 from tests.journeys.portal import Person
@@ -59,10 +61,24 @@ def watched(patch: pytest.MonkeyPatch) -> AtWork:
     return at_work
 
 
+@pytest.fixture(scope="session")
+def beginnings(dialect: Dialect, tmp_path_factory: pytest.TempPathFactory) -> Beginnings:
+    """Keep what stories begin with: the first to ask for it has it come about."""
+    return Beginnings(dialect, tmp_path_factory.mktemp("beginnings"))
+
+
 @pytest.fixture
-async def admin_link(committed: str, chosen: Callable[..., None], clock: ModuleType) -> str:  # noqa: F811
+async def admin_link(
+    committed: str,
+    chosen: Callable[..., None],  # noqa: F811
+    clock: ModuleType,
+    beginnings: Beginnings,
+    request: pytest.FixtureRequest,
+) -> str:
     """Make Vera one of the vendor's staff, as the command does: the token of the link that it prints."""
     chosen(DATABASE_URL=committed)
+    if begun := await beginnings.begin(request.fixturenames):
+        return begun
     created = await identity.create_admin(email="vera@vendor.example", name="Vera Vendor", password=None)
     assert created.token is not None
     return created.token
@@ -83,22 +99,29 @@ async def meet(admin_link: str, worker: AtWork, quick_sign_ins: None) -> AsyncIt
 
 
 @pytest.fixture
-async def northwind(meet: Meets, admin_link: str) -> Northwind:
+async def northwind(meet: Meets, admin_link: str, beginnings: Beginnings) -> Northwind:
     """Bring the partner in, with two contacts."""
     vera, paula = meet("vera@vendor.example"), meet("paula@northwind.example")
-    return await scenes.bring_in(vera, admin_link, paula)
+    if begun := beginnings.goes_on("northwind", vera.browser):
+        return cast("Northwind", begun)
+    return await beginnings.keep("northwind", await scenes.bring_in(vera, admin_link, paula), admin_link)
 
 
 @pytest.fixture
-async def asked(meet: Meets, northwind: Northwind) -> Asked:
+async def asked(meet: Meets, northwind: Northwind, admin_link: str, beginnings: Beginnings) -> Asked:
     """Let the partner offer, by e-mail, and the owner join."""
-    return await scenes.ask(northwind, meet("clara@harbour.example"))
+    clara = meet("clara@harbour.example")
+    if begun := beginnings.goes_on("asked", clara.browser):
+        return cast("Asked", begun)
+    return await beginnings.keep("asked", await scenes.ask(northwind, clara), admin_link)
 
 
 @pytest.fixture
-async def partners(asked: Asked) -> Partners:
+async def partners(meet: Meets, asked: Asked, admin_link: str, beginnings: Beginnings) -> Partners:
     """Let the owner accept."""
-    return await scenes.agree(asked)
+    if begun := beginnings.goes_on("partners", asked.clara.browser):
+        return cast("Partners", begun)
+    return await beginnings.keep("partners", await scenes.agree(asked), admin_link)
 
 
 # ── companies that are there already ──
@@ -106,15 +129,20 @@ async def partners(asked: Asked) -> Partners:
 
 @dataclass(frozen=True, slots=True)
 class Hall:
-    """A server without a worker, for many tests after each other: each finds it swept."""
+    """A server without a worker, for many tests after each other: each finds it swept.
+
+    `companies`: those that came in when the first test asked for them, and `rows` what they are then.
+    """
 
     database: TortoiseContext
     browser: httpx2.AsyncClient
     mails: Path
+    rows: Rows
+    companies: list[Market] = field(default_factory=list)
 
 
 @pytest.fixture(scope="module")
-async def hall(copied: Copied, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Hall]:
+async def hall(copied: Copied, dialect: Dialect, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Hall]:
     """Serve an empty database."""
     folder = tmp_path_factory.mktemp("hall")
     async with AsyncExitStack() as stack:
@@ -131,7 +159,7 @@ async def hall(copied: Copied, tmp_path_factory: pytest.TempPathFactory) -> Asyn
         ):
             await ready(browser)
             await worker.stop()
-            yield Hall(context, browser, folder / "mail" / "new")
+            yield Hall(context, browser, folder / "mail" / "new", Rows(dialect, folder))
     settings.load.cache_clear()
 
 
@@ -139,7 +167,12 @@ async def hall(copied: Copied, tmp_path_factory: pytest.TempPathFactory) -> Asyn
 async def market(hall: Hall, dialect: Dialect, clock: ModuleType, quick_sign_ins: None) -> AsyncIterator[Market]:
     """Let the companies come in."""
     with hall.database:
-        yield await companies.opened(hall.browser)
+        if hall.companies:
+            await hall.rows.put_back()
+        else:
+            hall.companies.append(await companies.opened(hall.browser))
+            await hall.rows.keep()
+        yield moved(hall.companies[0], hall.mails, hall.mails)
         await hall.database.db().execute_script(SWEPT[dialect])
     for mail in hall.mails.glob("*"):
         mail.unlink()

@@ -30,6 +30,7 @@ from tests.journeys.portal import Json, Person
 from tests.promises import fault
 from tests.server.conftest import SECRET_KEY, chosen  # noqa: F401  a fixture
 from tests.server.listening import Pair, Socket, at_once, listening, pair, signed_in
+from tests.server.serving import http
 
 READS = int(os.environ.get("PROMISES_READS", "1000"))
 READERS = 4
@@ -192,7 +193,8 @@ class Race:
     async def read(self, scene: Scene, url: str, ask: Ask) -> None:
         """Ask again and again, as Paula."""
         headers = {"authorization": f"Bearer {scene.paula.token}"}
-        async with httpx2.AsyncClient(base_url=url, headers=headers) as client:
+        async with http(url) as client:
+            client.headers.update(headers)
             while not self.over.is_set():
                 began = time.perf_counter()
                 self.reads.append((began, await ask(client, scene)))
@@ -274,7 +276,7 @@ async def begun(urls: list[str], opened: AsyncExitStack) -> Scene:
     grant = await given.grant(two.partnership, two.account, status=AccessStatus.ENABLED)
     await models.User.filter(id=two.clara.user_id).update(name="0")
     opened_by_paula = await opening.open_account(two.account.id, by=two.paula)
-    browser = await opened.enter_async_context(httpx2.AsyncClient(base_url=urls[0], timeout=PATIENCE))
+    browser = await opened.enter_async_context(http(urls[0], timeout=PATIENCE))
     elsewhere = await signed_in(two.paula, f"elsewhere-{two.paula.id}")
     return Scene(
         two,

@@ -4,7 +4,7 @@ import functools
 import re
 import sys
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
@@ -17,7 +17,7 @@ from domain import clock as the_clock
 from domain import contacts, managers, modifications, notices, partnerships, proposals
 from domain.seats import Seat
 from models import database as databases
-from resolvers import compiler, cursors, declarations
+from resolvers import cursors, declarations
 from resolvers.engine import Engine
 from resolvers.plans import Plans
 from schema import roots
@@ -30,6 +30,8 @@ from tests.promises.neighbours import SEATS, Secret, World
 from tests.promises.paths import Walker
 from tests.promises.vanishing import VanishingPostgres, VanishingSqlite
 from tests.resolvers import asking, documents
+
+pytestmark = pytest.mark.usefixtures("uncollected")
 
 SCHEMA: Final = roots.executable()
 TYPES: Final = documents.readable_types(SCHEMA)
@@ -76,7 +78,7 @@ async def _neighbourhood(copied: Copied) -> AsyncIterator[Neighbourhood]:
         with the_clock.frozen_at(conftest.MOMENT), neighbours.surroundings():
             world = await neighbours.filled()
             reads = await stack.enter_async_context(vanishing.opened(url))
-            stack.enter_context(made_once())
+            stack.enter_context(asking.functions_made_once())
             there = Neighbourhood(world, reads, context, Matrix(SCHEMA, world, engine_of(reads)))
             there.text = await there.matrix.text()
             for text, seat, body in there.matrix.answers:
@@ -88,14 +90,6 @@ async def _neighbourhood(copied: Copied) -> AsyncIterator[Neighbourhood]:
                 for seat in [seat for seat in SEATS if world.seats[seat]]:
                     there.told[seat][question] = await there.ask(seat, question)
         yield there
-
-
-@contextmanager
-def made_once() -> Iterator[None]:
-    """Let Python compile a plan's function once, whosever it is: most roles have the same, with other statements."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(compiler, "compile", functools.cache(compile), raising=False)
-        yield
 
 
 def engine_of(reads: VanishingSqlite | VanishingPostgres) -> Engine:

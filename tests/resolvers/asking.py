@@ -1,13 +1,17 @@
 """How tests ask: a document, as a seat, at a moment; the whole answer."""
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
 import orjson
+import pytest
 
 from domain import clock
 from domain.seats import Seat
+from resolvers import compiler
 from resolvers.context import Caller
 from resolvers.engine import Engine, GraphQLRequest
 
@@ -36,3 +40,11 @@ async def refusal(engine: Engine, text: str, seat: Seat | None = None, **variabl
     answered = await answer(engine, text, seat, **variables)
     assert "data" not in answered, answered
     return [error["extensions"]["code"] for error in answered["errors"]]
+
+
+@contextmanager
+def functions_made_once() -> Iterator[None]:
+    """Let Python compile a plan's function once, whosever it is: most roles have the same, with other statements."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compiler, "compile", functools.cache(compile), raising=False)
+        yield

@@ -13,7 +13,7 @@ import random
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, cast
+from typing import Any, Final, NamedTuple, cast
 
 from graphql import (
     GraphQLEnumType,
@@ -141,6 +141,15 @@ class Spot:
         return self.goal is NO_GOAL and not self.sought
 
 
+class Choice(NamedTuple):
+    """A field, whether more is selected below it, and whether it may be read."""
+
+    name: str
+    declared: GraphQLField
+    is_deep: bool
+    may: bool
+
+
 class Generator:
     """Makes documents, and learns from what their answers reached."""
 
@@ -164,6 +173,8 @@ class Generator:
         self._ways: dict[frozenset[Role], Mapping[str, Sequence[Way]]] = {}
         self._leading: dict[frozenset[Role], defaultdict[str, set[str]]] = {}
         self._far: dict[tuple[frozenset[Role], str], dict[str, int]] = {}
+        self._choices: dict[tuple[str, frozenset[Role]], list[Choice]] = {}
+        self._places: dict[tuple[str, str], list[Place]] = {}
         # What is wanted still, and by seat how often it was sought and how often found.
         self.wanted = list(places(self.types))
         self.tried: Counter[tuple[str, Place]] = Counter()
@@ -306,16 +317,32 @@ class Generator:
         """How many times a selection on a type is read: once for each type that its objects may have."""
         return len(self.possible(type_))
 
+    def choices(self, type_: Fields, roles: frozenset[Role]) -> Sequence[Choice]:
+        """The fields of a type, for whoever has these roles."""
+        if (type_.name, roles) not in self._choices:
+            self._choices[type_.name, roles] = [
+                Choice(name, declared, is_composite_type(get_named_type(declared.type)), may_read(declared, roles))
+                for name, declared in type_.fields.items()
+            ]
+        return self._choices[type_.name, roles]
+
     def need(self, type_: GraphQLNamedType, name: str) -> float:
         """Between 0, reached often, and 2, never: of a field or the least reached of its arguments."""
-        if isinstance(type_, GraphQLInterfaceType):
-            return max(self.need(possible, name) for possible in self.possible(type_))
-        declared = cast("GraphQLObjectType", type_).fields[name]
-        return max(self.need_of(f"{type_.name}.{name}", argument) for argument in (None, *declared.args))
+        if (type_.name, name) not in self._places:
+            self._places[type_.name, name] = [
+                place
+                for each in self.possible(type_)
+                for _, _, place in places([each])
+                if place[0] == f"{each.name}.{name}"
+            ]
+        return _needed(min(map(self.reached.__getitem__, self._places[type_.name, name])))
 
     def need_of(self, place: str, argument: str | None) -> float:
-        reached = self.reached[place, argument]
-        return (WANTED - reached) / WANTED + (reached < ENOUGH) if reached < WANTED else 0.0
+        return _needed(self.reached[place, argument])
+
+
+def _needed(reached: int) -> float:
+    return (WANTED - reached) / WANTED + (reached < ENOUGH) if reached < WANTED else 0.0
 
 
 def readable_types(schema: GraphQLSchema) -> list[GraphQLObjectType]:
@@ -439,11 +466,10 @@ class _Writer:
     def chosen(self, type_: Fields, depth: int) -> list[str]:
         """Fields of a type: the seldom reached first, composite ones only while there is room."""
         names, weights, hungry = [], [], 0.0
-        for name, declared in type_.fields.items():
-            is_deep = is_composite_type(get_named_type(declared.type))
+        for name, declared, is_deep, may in self.made.choices(type_, self.roles):
             if is_deep and (self.room <= 0 or depth > DEEPEST - 3):
                 continue
-            if not may_read(declared, self.roles):
+            if not may:
                 weight = 0.1 if self.made.denied[f"{type_.name}.{name}"] else 100.0
             else:
                 need = self.made.need(type_, name)
@@ -461,8 +487,8 @@ class _Writer:
         if (spot.goal.pages <= 0 and spot.depth >= spot.goal.depth) or spot.depth > DEEPEST - 5:
             return None
         names, weights = [], []
-        for name, declared in type_.fields.items():
-            if not is_composite_type(get_named_type(declared.type)) or not may_read(declared, self.roles):
+        for name, declared, is_deep, may in self.made.choices(type_, self.roles):
+            if not is_deep or not may:
                 continue
             source = declarations.source_of(declared)
             weight = _CARRIES.get(type(source), 0.0)
@@ -478,9 +504,9 @@ class _Writer:
         if type_.name == sought.type:
             return self.field(type_, sought.name, spot.to(sought), sought)
         names, weights = [], []
-        for name, declared in type_.fields.items():
-            nearest = self.made.nearest(self.made.leads_to(declared), sought)
-            if nearest and may_read(declared, self.roles):
+        for name, declared, is_deep, may in self.made.choices(type_, self.roles):
+            nearest = self.made.nearest(self.made.leads_to(declared), sought) if is_deep and may else None
+            if nearest:
                 far = sought.far[nearest[0].name]
                 if spot.depth + far < DEEPEST - 3:
                     names.append(name)

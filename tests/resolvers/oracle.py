@@ -9,7 +9,7 @@ import datetime as dt
 import functools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, cast
+from typing import Any, Final, NamedTuple, cast
 
 from graphql import (
     DocumentNode,
@@ -74,22 +74,18 @@ class Object:
     instead: Mapping[str, sources.Source] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class At:
-    """Where in the answer a value stands, and below how many connections."""
+class At(NamedTuple):
+    """Where in the answer a value stands: below how many connections, and below how many fields."""
 
     path: tuple[str | int, ...] = ()
     pages: int = 0
+    depth: int = 0
 
     def field(self, key: str) -> "At":
-        return replace(self, path=(*self.path, key))
+        return At((*self.path, key), self.pages, self.depth + 1)
 
     def item(self, number: int) -> "At":
-        return replace(self, path=(*self.path, number))
-
-    @property
-    def depth(self) -> int:
-        return sum(isinstance(step, str) for step in self.path)
+        return At((*self.path, number), self.pages, self.depth)
 
 
 @dataclass
@@ -164,6 +160,7 @@ class _Run:
     fragments: Mapping[str, FragmentDefinitionNode]
     errors: list[dict[str, object]] = field(default_factory=list)
     reached: Reached = field(default_factory=Reached)
+    _collected: dict[tuple[object, ...], dict[str, list[FieldNode]]] = field(default_factory=dict)
 
     # ── selections, as the specification collects them ──
 
@@ -176,11 +173,14 @@ class _Run:
         }
 
     def collected(self, type_: GraphQLObjectType, sets: Iterable[SelectionSetNode]) -> dict[str, list[FieldNode]]:
-        found: dict[str, list[FieldNode]] = {}
-        visited: set[str] = set()
-        for selection_set in sets:
-            self.collect(type_, selection_set.selections, found, visited)
-        return found
+        """What is selected on a type: the same for every row of a list."""
+        key = (type_, *map(id, sets))
+        if key not in self._collected:
+            found = self._collected[key] = {}
+            visited: set[str] = set()
+            for selection_set in sets:
+                self.collect(type_, selection_set.selections, found, visited)
+        return self._collected[key]
 
     def collect(
         self,
@@ -213,6 +213,8 @@ class _Run:
         return condition is type_
 
     def is_included(self, node: SelectionNode) -> bool:
+        if not node.directives:
+            return True
         skip = get_directive_values(GraphQLSkipDirective, node, self.variables)
         include = get_directive_values(GraphQLIncludeDirective, node, self.variables)
         return not (skip and skip["if"]) and not (include and not include["if"])
@@ -256,6 +258,8 @@ class _Run:
         return all(twins.of(template)(self.of(of.row)) for template in (own, access.holding) if template is not None)
 
     def arguments(self, declared: GraphQLField, node: FieldNode, *, with_defaults: bool = True) -> dict[str, Any]:
+        if not declared.args:
+            return {}
         values = get_argument_values(declared, node, self.variables)
         given = {argument.name.value for argument in node.arguments or ()}
         return {name: value for name, value in values.items() if with_defaults or name in given}
@@ -467,7 +471,7 @@ class _Run:
             return self.selected_on(value, value.type, sets, at)
         type_ = cast("GraphQLObjectType", get_named_type(declared))
         pages = at.pages + type_.name.endswith("Connection")
-        return self.selected_on(cast("Row", value), type_, sets, replace(at, pages=pages))
+        return self.selected_on(cast("Row", value), type_, sets, at._replace(pages=pages))
 
     def leaf(self, value: object) -> object:
         if isinstance(value, Cursor):

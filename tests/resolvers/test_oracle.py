@@ -43,8 +43,16 @@ DOCUMENTS: Final = 1_050
 SEEDS: Final = {Dialect.SQLITE: 20_261_122, Dialect.POSTGRES: 20_261_121}
 LATER: Final = timedelta(days=8)
 AT_LEAST: Final = 10
+pytestmark = pytest.mark.usefixtures("uncollected")
+
 SCHEMA: Final = roots.executable()
 TYPES: Final = documents.readable_types(SCHEMA)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _functions_made_once() -> Iterator[None]:
+    with asking.functions_made_once():
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -465,6 +465,13 @@ async def test_p12_while_the_folder_cannot_be_used_it_is_said_so_and_recovers_al
 # ── elsewhere ──
 
 
+@pytest.fixture
+def swept_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the worker look more often than every 5 seconds what is to go."""
+    monkeypatch.setattr("outbox.worker.SWEEP", 0.2)
+
+
+@pytest.mark.usefixtures("swept_soon")
 async def test_3_5_files_are_in_a_bucket_where_one_is_named(
     committed: str,
     chosen: Callable[..., None],

@@ -15,6 +15,12 @@ from tests.server.serving import http, ready, running, until
 QUERY = {"query": "{ __typename }"}
 
 
+@pytest.fixture(autouse=True)
+def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Look after the database more often than once a second: what is found, not when, is what is tested here."""
+    monkeypatch.setattr("server.ATTEND_SECONDS", 0.05)
+
+
 class Switch:
     """A door in front of PostgreSQL that a test can close: open connections end, new ones are refused."""
 
