@@ -113,7 +113,8 @@ async def test_p13_what_was_done_to_the_rows_is_found_in_the_export(
     for case in CASES:
         sides, name = anchored[case.__name__], case.__name__
         whole = await saved(served, sides.partnership, f"of the partner{name}", tmp_path)
-        assert verification.verify(whole, keys, anchors).anchors == 1
+        # The server's own worker may have signed the same head in the same moment.
+        assert verification.verify(whole, keys, anchors).anchors >= 1
         await case(sides.partnership)
         tampered = await saved(served, sides.partnership, f"of the partner{name}", tmp_path)
         found[case] = sentence(tampered, keys, anchors)
