@@ -36,6 +36,8 @@ MOMENT = datetime(2026, 11, 21, 20, 46, tzinfo=UTC)
 OBJECTS_OF_TESTS = 10 * YOUNG_OBJECTS
 # They also send more statements than any one server, and PostgreSQL plans anew what its connection has forgotten.
 STATEMENTS_OF_TESTS = 2_000
+# As cheap as the algorithm allows: how dear hashes are in earnest is tested with the passwords.
+LEAST_HASHES = PasswordHash((Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1),))
 EVERY_TABLE = [table._meta.db_table for table in models.TABLES]
 # Scripts that delete every row. Rows of two tables point at each other.
 SWEPT = {
@@ -153,9 +155,8 @@ def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 @pytest.fixture
 def quick_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
     """Hash with less work than the product does, for tests in which a password is only something that people give."""
-    least = PasswordHash((Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1),))
-    monkeypatch.setattr(passwords, "_argon2id", least)
-    monkeypatch.setattr(passwords, "_NOBODYS", least.hash(secrets.token_bytes(16)))
+    monkeypatch.setattr(passwords, "_argon2id", LEAST_HASHES)
+    monkeypatch.setattr(passwords, "_NOBODYS", LEAST_HASHES.hash(secrets.token_bytes(16)))
 
 
 @pytest.fixture

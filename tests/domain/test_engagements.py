@@ -4,8 +4,6 @@ from datetime import timedelta
 from types import ModuleType
 
 import pytest
-from pwdlib import PasswordHash
-from pwdlib.hashers.argon2 import Argon2Hasher
 
 import models
 from domain import (
@@ -14,7 +12,6 @@ from domain import (
     managers,
     modifications,
     partnerships,
-    passwords,
     policy,
     proposals,
     seats,
@@ -46,14 +43,7 @@ from tests.domain.test_ending import preview
 DAY = timedelta(days=1)
 NEW = "nora@harrow.example"
 
-pytestmark = pytest.mark.usefixtures("database", "clock")
-
-
-@pytest.fixture(autouse=True)
-def _quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hash as cheaply as the algorithm allows: how dear it is in earnest is tested with the passwords."""
-    cheap = Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1)
-    monkeypatch.setattr(passwords, "_argon2id", PasswordHash((cheap,)))
+pytestmark = pytest.mark.usefixtures("database", "clock", "quick_passwords")
 
 
 async def invited(s: Shared, by: Seat, project: models.Project, email: str = NEW) -> models.Proposal:

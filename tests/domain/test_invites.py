@@ -4,11 +4,9 @@ from datetime import timedelta
 from types import ModuleType
 
 import pytest
-from pwdlib import PasswordHash
-from pwdlib.hashers.argon2 import Argon2Hasher
 
 import models
-from domain import clients, identity, invites, partners, partnerships, passwords, proposals, seats, tokens
+from domain import clients, identity, invites, partners, partnerships, proposals, seats, tokens
 from domain.errors import Refusal
 from domain.invites import InviteAccepted, InvitePreview
 from domain.seats import Seat
@@ -34,11 +32,7 @@ PASSWORD = "correct horse battery"
 NOT_FOUND = "This link is not valid. Open it exactly as it stands in the e-mail."
 
 
-@pytest.fixture(autouse=True)
-def _quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hash as cheaply as the algorithm allows: how dear it is in earnest is tested with the passwords."""
-    cheap = Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1)
-    monkeypatch.setattr(passwords, "_argon2id", PasswordHash((cheap,)))
+pytestmark = pytest.mark.usefixtures("quick_passwords")
 
 
 # ── how one is invited, and answers ──

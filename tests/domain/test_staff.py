@@ -4,11 +4,9 @@ from datetime import timedelta
 from types import ModuleType
 
 import pytest
-from pwdlib import PasswordHash
-from pwdlib.hashers.argon2 import Argon2Hasher
 
 import models
-from domain import invites, passwords, proposals, seats, staff, tokens
+from domain import invites, proposals, seats, staff, tokens
 from domain.seats import Seat
 from models.enums import (
     AccessStatus,
@@ -26,15 +24,7 @@ from tests import given
 from tests.domain.refusals import columns, refused
 from tests.domain.together import Together, together
 
-
-@pytest.fixture(autouse=True)
-def _quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hash as cheaply as the algorithm allows: how dear it is in earnest is tested with the passwords."""
-    cheap = Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1)
-    monkeypatch.setattr(passwords, "_argon2id", PasswordHash((cheap,)))
-
-
-pytestmark = pytest.mark.usefixtures("database")
+pytestmark = pytest.mark.usefixtures("database", "quick_passwords")
 
 OWNER, MANAGER, STAFF = SecurityRole
 NEW = "nils@harbour.example"

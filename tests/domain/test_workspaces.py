@@ -8,11 +8,9 @@ from decimal import Decimal
 from types import ModuleType
 
 import pytest
-from pwdlib import PasswordHash
-from pwdlib.hashers.argon2 import Argon2Hasher
 
 import models
-from domain import invites, passwords, proposals, seats, staff, tokens, workspaces
+from domain import invites, proposals, seats, staff, tokens, workspaces
 from domain.errors import Refusal
 from domain.seats import Seat
 from models.enums import (
@@ -32,17 +30,10 @@ from tests import given
 from tests.domain.refusals import columns, refused
 from tests.domain.together import Together, together
 
-pytestmark = pytest.mark.usefixtures("clock")
+pytestmark = pytest.mark.usefixtures("clock", "quick_passwords")
 
 OWNER, MANAGER, STAFF = SecurityRole
 OLGA = "olga@quay.example"
-
-
-@pytest.fixture(autouse=True)
-def _quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hash as cheaply as the algorithm allows: how dear it is in earnest is tested with the passwords."""
-    cheap = Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1)
-    monkeypatch.setattr(passwords, "_argon2id", PasswordHash((cheap,)))
 
 
 async def _created(by: Seat, partner_id: str, **given_: str | None) -> models.Account:

@@ -11,17 +11,13 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Protocol
 
-from pwdlib import PasswordHash
-from pwdlib.hashers.argon2 import Argon2Hasher
-
 from domain import passwords
+from tests.conftest import LEAST_HASHES
 from tests.promises import forks
 from tests.promises.forks import FORKS
 from tests.server.conftest import SECRET_KEY
 
 SERVER = Path(__file__).parents[2] / "server.py"
-# What forks hash passwords by: how it is done in earnest, is for processes that are begun anew.
-LEAST = PasswordHash((Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1),))
 
 
 class Process(Protocol):
@@ -115,7 +111,8 @@ def _command(arguments: list[str], environment: dict[str, str], pipes: tuple[Con
         pipe.close()
     sys.stdin = open(0, closefd=False)  # noqa: SIM115  it stays open
     os.environ.clear()
-    passwords._argon2id = LEAST
+    # In earnest it is done by processes that are begun anew.
+    passwords._argon2id = LEAST_HASHES
     forks.command(arguments, environment)
 
 
