@@ -143,13 +143,6 @@ class Sender:
 
         return ssrf.Guard(allow_private=self._allow_private)
 
-    @functools.cached_property
-    def _certificates(self) -> ssl.SSLContext:
-        import httpcore2
-
-        # Reading the authorities takes longer than a request.
-        return httpcore2.default_ssl_context()
-
     async def send_one(self) -> bool:
         """Make the attempt that has waited longest, if any is due, and mark it; return whether there was one."""
         found = await _claim(clock.now())
@@ -197,7 +190,7 @@ class Sender:
         import httpcore2
 
         async with (
-            httpcore2.AsyncConnectionPool(ssl_context=self._certificates, network_backend=self._guard) as pool,
+            httpcore2.AsyncConnectionPool(ssl_context=_authorities(), network_backend=self._guard) as pool,
             pool.stream("POST", url, headers=headers, content=body) as response,
         ):
             read = bytearray()
@@ -212,6 +205,14 @@ class Sender:
                 "A redirect is not followed." if response.status in range(300, 400) else None,
                 _retry_after(response, clock.now()),
             )
+
+
+@functools.cache
+def _authorities() -> ssl.SSLContext:
+    """Whom the system believes: to read them takes longer than a request."""
+    import httpcore2
+
+    return httpcore2.default_ssl_context()
 
 
 # ── what is sent ──

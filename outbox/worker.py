@@ -131,10 +131,10 @@ class Worker:
         """Do everything that is due at this moment, in this task, and return. What fails waits for its next attempt."""
         try:
             while (
-                await due.sweep(clock.now())
-                or await relay.publish(clock.now())
+                await relay.publish(clock.now())
                 or await _exhausted(self._send_one)
                 or await _exhausted(self._webhooks.send_one)
+                or await due.sweep(clock.now())  # last, since it asks most and mostly finds nothing
             ):
                 pass
         finally:
