@@ -522,9 +522,19 @@ async def test_5_5_the_eleventh_change_in_a_quarter_of_an_hour_is_refused(
     assert Counter(codes) == {UserErrorCode.INVALID: 10, UserErrorCode.RATE_LIMITED: 1}
 
 
-async def test_5_5_of_two_changes_at_once_one_counts(committed: str, clock: ModuleType, password_hash: str) -> None:
+async def test_5_5_of_two_changes_at_once_one_counts(
+    committed: str, clock: ModuleType, password_hash: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await _ada(password_hash)
     here, there = await _sign_in(), await _sign_in()
+    both_have_checked, real = asyncio.Barrier(2), passwords.matches
+
+    async def matches(password: str, kept: str | None) -> bool:
+        answer = await real(password, kept)
+        await both_have_checked.wait()
+        return answer
+
+    monkeypatch.setattr(passwords, "matches", matches)
 
     async def attempt(by: Seat, new: str) -> str:
         try:

@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from types import ModuleType
 
+import httpcore2
 import pytest
 import trustme
 
@@ -171,6 +172,7 @@ def _authority(monkeypatch: pytest.MonkeyPatch, folder: Path) -> trustme.CA:
     authority, file = trustme.CA(), folder / "authorities.pem"
     authority.cert_pem.write_to_path(str(file))
     monkeypatch.setenv("SSL_CERT_FILE", str(file))
+    monkeypatch.setattr("outbox.webhooks._authorities", httpcore2.default_ssl_context)
     return authority
 
 

@@ -114,7 +114,7 @@ async def test_p13_what_was_done_to_the_rows_is_found_in_the_export(
         sides, name = anchored[case.__name__], case.__name__
         whole = await saved(served, sides.partnership, f"of the partner{name}", tmp_path)
         # The server's own worker may have signed the same head in the same moment.
-        assert verification.verify(whole, keys, anchors).anchors >= 1
+        assert verification.verify(whole, keys, anchors).anchors in {1, 2}
         await case(sides.partnership)
         tampered = await saved(served, sides.partnership, f"of the partner{name}", tmp_path)
         found[case] = sentence(tampered, keys, anchors)
@@ -218,11 +218,13 @@ async def test_p13_what_was_erased_and_what_is_the_other_sides_verifies_from_the
     whole, _ = await run(
         "history-verify", str(history_file), "--keys", str(keys), "--anchors", str(anchors), data_dir=tmp_path / "none"
     )
-    assert whole == (
-        f"{sides.partnership} is whole: 8 events, 4 of them withheld, signed at {at}.\n"
-        "The signature is by one of the keys.\n"
-        "Anchors that it agrees with: 1.\n"
-    )
+    *said, agreeing = whole.splitlines()
+    assert said == [
+        f"{sides.partnership} is whole: 8 events, 4 of them withheld, signed at {at}.",
+        "The signature is by one of the keys.",
+    ]
+    # The server's own worker may have signed the same head in the same moment.
+    assert agreeing in {"Anchors that it agrees with: 1.", "Anchors that it agrees with: 2."}
     assert not (tmp_path / "none").exists(), "it needs no data of a server"
     history_file.write_bytes(history_file.read_bytes().replace(b"Shop care", b"Shop cara"))
     printed, complained = await run(

@@ -27,8 +27,15 @@ def chosen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Callable
 
 
 @pytest.fixture
-async def served(committed: str, chosen: Callable[..., None]) -> AsyncIterator[httpx2.AsyncClient]:
-    """Serve an empty database. A client that follows no redirect and keeps cookies, as a browser does."""
+async def served(
+    request: pytest.FixtureRequest, committed: str, chosen: Callable[..., None]
+) -> AsyncIterator[httpx2.AsyncClient]:
+    """Serve an empty database. A client that follows no redirect and keeps cookies, as a browser does.
+
+    A clock that the test stops stands before the worker's first look at what is due, or that would be of today.
+    """
+    if "clock" in request.fixturenames:
+        request.getfixturevalue("clock")
     chosen(DATABASE_URL=committed)
     async with running() as url, http(url) as client:
         await ready(client)
