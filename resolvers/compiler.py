@@ -247,7 +247,7 @@ class _Compiler:
         """Run the statements of one level; those whose rows above are none do not run."""
         asked = []
         for statement in statements:
-            template, listed = of_listed(statement.sql) if statement.is_listed else (statement.sql, set[str]())
+            template, listed = of_listed(statement.sql) if statement.is_listed else (statement.sql, frozenset[str]())
             self.listed |= listed
             text, parameters = number(template, self.dialect)
             self.names[f"Q{statement.number}"] = text
@@ -693,7 +693,7 @@ class _Compiler:
         self.after[n] = [f"S{n} = R{n}"]
         place = Place(statement, statement.alias, row)
         item = self.row_of(of, spot.nodes, place)
-        return f"[({row}[0], {place.value(f'{statement.alias}.pos')}, {item}) for {row} in R{n}]"
+        return f"(({row}[0], {place.value(f'{statement.alias}.pos')}, {item}) for {row} in R{n})"
 
     def entities(self, source: sources.Entities, spot: Spot) -> str:
         """Any objects by their ids; each type's visibility holds, whatever is selected."""

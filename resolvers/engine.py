@@ -1,7 +1,7 @@
 """Answers documents: queries by their plans, mutations by their verbs and then by their payloads' plans."""
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -171,19 +171,19 @@ class Engine:
         return self._plans[True].of(asked.operation, asked.values, Caller(seat, clock.now()))
 
     async def payloads(
-        self, asked: "Subscription", plan: Plan, readers: Sequence["Reader"]
+        self, asked: "Subscription", plan: Plan, readers: Sequence[tuple["Reader", int]]
     ) -> list[list[tuple[int, bytes]]]:
         """What each of some seats reads of what it listens to, each payload with its position: one run of the plan.
 
-        They subscribed to the same with the same values, and agree in what the plan shares. Whoever sends it holds the
-        seats to their right.
+        `readers`: each with the position beyond which it reads. They subscribed to the same with the same values, and
+        agree in what the plan shares. Whoever sends it holds the seats to their right.
         """
         now = clock.now()
-        given = {"listed": listed(readers), "caller": lambda place: Caller(readers[place].seat, now)}
-        data = await plan.run(self._reads, Caller(readers[0].seat, now), asked.values, given)
+        given = {"listed": listed(readers), "caller": lambda place: Caller(readers[place][0].seat, now)}
+        data = await plan.run(self._reads, Caller(readers[0][0].seat, now), asked.values, given)
         key = asked.field.key
         found: list[list[tuple[int, bytes]]] = [[] for _ in readers]
-        for place, position, row in cast("dict[str, list[tuple[int, int, object]]]", data)[key]:
+        for place, position, row in cast("dict[str, Iterable[tuple[int, int, object]]]", data)[key]:
             found[place].append((position, body_of({key: row}, denies=plan.denies)))
         return found
 
@@ -277,30 +277,21 @@ class Subscription(NamedTuple):
 
 
 class Reader(NamedTuple):
-    """A seat that reads on in a feed: who it is and about what it asks (`as_listed`), and beyond which position."""
+    """A seat that reads on in a feed. `as_listed`: who it is and about what it asks, as a list of readers has it."""
 
     seat: Seat
     as_listed: str
-    after: int
 
 
-def as_listed(seat: Seat, subject: str) -> str:
-    """What stays of a reader in a list: the same for as long as it reads, and written once."""
-    stays = {
-        "subject": subject,
-        "partner": seat.partner_id,
-        "client": seat.client_id,
-        "person": seat.user_id,
-        "broker": seat.broker,
-        "for_company": seat.for_company,
-        "seat": seat.id,
-    }
-    return orjson.dumps(stays).decode()[1:]
+def reader(seat: Seat, subject: str, binds: Collection[str]) -> Reader:
+    """A seat that reads about a subject what binds some of its values: what stays of it in a list is written once."""
+    stays = {"subject": subject} | {name: value for name, value in seat.bound.items() if name in binds}
+    return Reader(seat, orjson.dumps(stays).decode()[1:])
 
 
-def listed(readers: Iterable[Reader]) -> str:
-    """Seats with what they ask about, as `statements.LISTED` takes them."""
-    each = [f'{{"id":{place},"since":{after},{stays}' for place, (_, stays, after) in enumerate(readers)]
+def listed(readers: Iterable[tuple[Reader, int]]) -> str:
+    """Readers, each with the position beyond which it reads, as `statements.LISTED` takes them."""
+    each = [f'{{"id":{place},"since":{after},{stays}' for place, ((_, stays), after) in enumerate(readers)]
     return f"[{','.join(each)}]"
 
 

@@ -14,36 +14,29 @@ SESSION = (
     " and s_.ended_at is null and s_.expires_at > :now and e_.version = :seat_version and e_.ended_at is null)"
 )
 
-# Many seats, one JSON text: the place of each in the list, what it asks about, from which position on, and whose it is.
-# No template has an alias `u`.
+# Many seats, one JSON text: the place of each in the list, what it asks about, from which position on, and of what a
+# predicate binds of it (`Seat.bound`) what the statement does. No template has an alias `u`.
 LISTED: Final = {
     Dialect.POSTGRES: (
         "json_to_recordset(:listed::json)"
-        " u(id int, subject text, since bigint, partner text, client text, person text, broker text,"
+        ' u(id int, subject text, since bigint, partner text, client text, "user" text, broker text,'
         " for_company boolean, seat text)"
     ),
     Dialect.SQLITE: (
         "(select key as place, json_extract(value, '$.id') as id, json_extract(value, '$.subject') as subject,"
         " json_extract(value, '$.since') as since, json_extract(value, '$.partner') as partner,"
-        " json_extract(value, '$.client') as client, json_extract(value, '$.person') as person,"
+        " json_extract(value, '$.client') as client, json_extract(value, '$.user') as \"user\","
         " json_extract(value, '$.broker') as broker, json_extract(value, '$.for_company') as for_company,"
         " json_extract(value, '$.seat') as seat from json_each(:listed)) u"
     ),
 }
-_OF_LISTED: Final = {
-    "partner": "u.partner",
-    "client": "u.client",
-    "user": "u.person",
-    "broker": "u.broker",
-    "for_company": "u.for_company",
-    "seat": "u.seat",
-}
+_OF_LISTED: Final = frozenset({"partner", "client", "user", "broker", "for_company", "seat"})
 
 
-def of_listed(statement: str) -> tuple[str, set[str]]:
+def of_listed(statement: str) -> tuple[str, frozenset[str]]:
     """A statement over LISTED, the seat's parameters taken from the list; which they were."""
-    names = {name for name in PARAMETER.findall(statement) if name in _OF_LISTED}
-    return PARAMETER.sub(lambda name: _OF_LISTED.get(name[1], name[0]), statement), names
+    names = _OF_LISTED.intersection(PARAMETER.findall(statement))
+    return PARAMETER.sub(lambda name: f'u."{name[1]}"' if name[1] in names else name[0], statement), names
 
 
 def over(template: str, dialect: Dialect, **aliases: str) -> str:

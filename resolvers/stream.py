@@ -32,7 +32,7 @@ from models.sql import Dialect
 from outbox import relay
 from resolvers.compiler import FEED_ROWS, MAX_ROWS, Plan
 from resolvers.documents import refused
-from resolvers.engine import Engine, Reader, Subscription, as_listed, listed
+from resolvers.engine import Engine, Reader, Subscription, listed, reader
 from resolvers.statements import LISTED, of_listed
 
 if TYPE_CHECKING:
@@ -54,22 +54,19 @@ ENDED: Final = {
 }
 
 _HEAD: Final = "select coalesce(max(pos), 0) from event"
+# One row a feed, the subjects as one JSON text: many seats' news are as many subjects.
 _NEWS: Final = (
-    "select distinct '{key}', t_.{key} from event e_ join {table} t_ on t_.{event} = e_.id"
-    " where e_.pos > :after and e_.pos <= :head and t_.{key} is not null"
+    "select '{key}', {all}(distinct t_.{key}) from event e_ join {table} t_ on t_.{event} = e_.id"
+    " where e_.pos > :after and e_.pos <= :head and t_.{key} is not null having count(*) > 0"
 )
-# What is listed comes as one JSON text: of the many that are looked at only those come back that have lost their right.
-_SESSIONS: Final = {
-    Dialect.POSTGRES: "json_to_recordset(:listed::json) w_(session text, version int)",
-    Dialect.SQLITE: (
-        "(select json_extract(value, '$.session') as session, json_extract(value, '$.version') as version"
-        " from json_each(:listed)) w_"
-    ),
-}
+_ALL: Final = {Dialect.POSTGRES: "json_agg", Dialect.SQLITE: "json_group_array"}
+# What is listed comes as one JSON text, sessions with the versions of their seats as one object: of the many that are
+# looked at only those come back that have lost their right.
+_SESSIONS: Final = {Dialect.POSTGRES: "json_each_text(:listed::json)", Dialect.SQLITE: "json_each(:listed)"}
 _ENDED: Final = (
-    "select w_.session from {listed} where not exists (select 1 from session s_ join seat e_ on e_.id = s_.seat_id"
-    " where s_.id = w_.session and s_.ended_at is null and s_.expires_at > :now and e_.ended_at is null"
-    " and e_.version = w_.version)"
+    "select w_.key from {listed} w_ where not exists (select 1 from session s_ join seat e_ on e_.id = s_.seat_id"
+    " where s_.id = w_.key and s_.ended_at is null and s_.expires_at > :now and e_.ended_at is null"
+    " and e_.version = cast(w_.value as int))"
 )
 # Whose row each of many seats does not see, by the place in the list: the law's own predicate, each with its seat.
 _UNSEEN: Final = (
@@ -89,11 +86,8 @@ class Listener(Protocol):
     def reseat(self, seat: Seat) -> None:
         """Take up what the seat has become."""
 
-    def is_writable(self) -> bool:
-        """Whether it can take a payload now. Where not, it calls `Streams.resume` when it can."""
-
-    def next(self, name: str, payload: bytes) -> None:
-        """Send an operation's next payload."""
+    def next(self, name: str, payload: bytes) -> bool:
+        """Send an operation's next payload; false if it can take none now: it calls `Streams.resume` when it can."""
 
     def end(self, name: str, error: GraphQLError) -> None:
         """End an operation with an error."""
@@ -141,19 +135,18 @@ class _Key(NamedTuple):
 class _Group:
     """Operations of equal payloads. `live`: those that have everything up to `position`, or more; `members`: all.
 
-    `as_listed`: their seat and subject, as a list of readers has them. `wanted`: a position beyond which nothing is
-    known to have happened.
+    `reader`: whoever of them reads for all. `wanted`: a position beyond which nothing is known to have happened;
+    `is_read`: whether what is up to there is being read now.
     """
 
     key: _Key
     asked: Subscription
-    seat: Seat
-    as_listed: str
+    reader: Reader
     position: int
     wanted: int
     live: dict[Watch, None] = field(default_factory=dict)
     members: int = 0
-    reading: "asyncio.Task[None] | None" = None
+    is_read: bool = False
 
 
 Payloads = list[tuple[int, bytes]]
@@ -166,11 +159,14 @@ class Streams:
         self._engine = engine
         self._dialect = engine.reads.dialect
         self._news_of_feeds = " union all ".join(
-            _NEWS.format(key=feed.key, table=of.name, event=feed.event) for feed, of in engine.feeds()
+            _NEWS.format(key=feed.key, table=of.name, event=feed.event, all=_ALL[self._dialect])
+            for feed, of in engine.feeds()
         )
         self._listeners: dict[Listener, _Attended] = {}
+        self._every_session: str | None = None
         self._groups: dict[_Key, _Group] = {}
         self._about: dict[tuple[str, str], dict[_Group, None]] = {}
+        self._behind: dict[_Group, None] = {}
         self._to_subjects: dict[Watch, None] = {}
         self._position = 0
         self._news = asyncio.Event()
@@ -238,10 +234,12 @@ class Streams:
     def attend(self, listener: Listener) -> None:
         """Hold a listener to its session from now on, whether it subscribes to anything or not."""
         self._listeners[listener] = _Attended({}, _session(listener.seat))
+        self._every_session = None
 
     def forget(self, listener: Listener) -> None:
         """Let a listener go, and all its operations."""
         attended = self._listeners.pop(listener, None)
+        self._every_session = None
         for watch in list(attended.watches) if attended else ():
             self.leave(watch)
 
@@ -277,8 +275,8 @@ class Streams:
         key = _key(self._engine.plan_of(watch.asked, seat), watch.asked, seat)
         group = self._groups.get(key)
         if group is None:
-            as_its_reader = as_listed(seat, key.subject)
-            group = _Group(key, watch.asked, seat, as_its_reader, self._position, self._position)
+            reads = reader(seat, key.subject, key.alike.plan.binds)
+            group = _Group(key, watch.asked, reads, self._position, self._position)
             self._groups[key] = group
             self._about.setdefault((watch.asked.feed.key, key.subject), {})[group] = None
         watch.group = group
@@ -299,6 +297,7 @@ class Streams:
         group.members -= 1
         if group.members == 0:
             del self._groups[group.key]
+            self._behind.pop(group, None)
             about = (group.asked.feed.key, group.key.subject)
             self._about[about].pop(group)
             if not self._about[about]:
@@ -335,22 +334,23 @@ class Streams:
         if head > self._position:
             news = await self._rows(self._news_of_feeds, {"after": self._position, "head": head})
             self._position = head
-            for key, subject in news:
-                for group in self._about.get((key, subject), ()):  # type: ignore[arg-type]  # two texts
-                    group.wanted = head
+            for key, subjects in cast("Sequence[tuple[str, str]]", news):
+                for subject in orjson.loads(subjects):
+                    for group in self._about.get((key, subject), ()):
+                        group.wanted = head
+                        self._behind[group] = None
         self._read_on()
 
     def _read_on(self) -> None:
-        """Have those groups read that are behind and do not: as many at once as may be, whoever is alike."""
+        """Have those groups read that are behind, whoever is alike together."""
         behind: dict[_Alike, list[_Group]] = {}
-        for group in self._groups.values():
-            if group.wanted > group.position and group.reading is None:
+        for group in self._behind:
+            if not group.is_read:
+                group.is_read = True
                 behind.setdefault(group.key.alike, []).append(group)
+        self._behind.clear()
         for groups in behind.values():
-            for some in _parts(groups):
-                reading = self._begin(self._read(some))
-                for group in some:
-                    group.reading = reading
+            self._begin(self._read(groups))
 
     def _resync(self, head: int) -> None:
         """The log is shorter than it was: somebody has restored an older one."""
@@ -365,39 +365,48 @@ class Streams:
     # ── reading and sending ──
 
     async def _read(self, groups: Sequence[_Group]) -> None:
-        """Read what is wanted of some groups that are alike, and send it to all who are live."""
+        """Have some groups that are alike read, and again those of which more is wanted by then."""
+        are_read = False
         try:
-            await self._read_together(groups)
+            are_read = await self._read_together(groups)
+        finally:
+            for group in groups:
+                group.is_read = False
+                if group.position < group.wanted and group.members:
+                    self._behind[group] = None
+        if are_read:
+            self._read_on()
+
+    async def _read_together(self, groups: Sequence[_Group]) -> bool:
+        """Read what is wanted of some groups that are alike, and send it; whether nothing was in the way."""
+        try:
+            for part in _parts(groups):
+                await self._read_part(part)
         except Exception as fault:  # noqa: BLE001  one group's, and nobody else's
             if len(groups) == 1 or (isinstance(fault, _AWAY) and not _takes_too_long(fault)):
                 self._failed([watch for group in groups for watch in group.live], fault)
-            else:
-                middle = len(groups) // 2
-                await self._read(groups[:middle])
-                await self._read(groups[middle:])
-        finally:
-            for group in groups:
-                group.reading = None
+                return False
+            middle = len(groups) // 2
+            return all([await self._read_together(half) for half in (groups[:middle], groups[middle:])])
+        return True
 
-    async def _read_together(self, groups: Sequence[_Group]) -> None:
-        while behind := next(_parts([group for group in groups if group.position < group.wanted]), None):
-            targets = [group.wanted for group in behind]
-            found = await self._payloads([(group, group.position) for group in behind if group.live])
-            held = {watch for group in found for watch in group.live}
-            if held:
-                await self._hold_to_rights(held)
-            for group, target in zip(behind, targets, strict=True):
-                payloads = found.get(group, [])
-                group.position = payloads[-1][0] if len(payloads) == FEED_ROWS else target
-            sent = 0
-            for group in behind:
-                payloads = found.get(group, [])
-                for watch in self._held(group, held):
-                    if watch in group.live and not _sent(watch, payloads):
-                        del group.live[watch]
-                    sent += 1
-                    if sent % DELIVERIES_AT_ONCE == 0:
-                        await asyncio.sleep(0)
+    async def _read_part(self, groups: Sequence[_Group]) -> None:
+        """Read what is wanted of as many groups as may be at once, and send it to all who are live."""
+        targets = [group.wanted for group in groups]
+        found = await self._payloads([(group, group.position) for group in groups if group.live])
+        held = set[Watch]().union(*[group.live for group in found])
+        if held:
+            await self._hold_to_rights(held)
+        sent = 0
+        for group, target in zip(groups, targets, strict=True):
+            payloads = found.get(group, [])
+            group.position = payloads[-1][0] if len(payloads) == FEED_ROWS else target
+            for watch in self._held(group, held):
+                if watch in group.live and not _sent(watch, payloads):
+                    del group.live[watch]
+                sent += 1
+                if sent % DELIVERIES_AT_ONCE == 0:
+                    await asyncio.sleep(0)
 
     def _held(self, group: _Group, held: set[Watch]) -> list[Watch]:
         """The live whose right was looked at since the payloads were read; who has come since reads by itself."""
@@ -414,7 +423,7 @@ class Streams:
                 target = group.position
                 async with self._replays:
                     payloads = (await self._payloads([(group, watch.cursor)]))[group]
-                    await self._hold_to_rights([watch])
+                    await self._hold_to_rights({watch})
                 if watch.group is not group or not _sent(watch, payloads):
                     return
                 if len(payloads) < FEED_ROWS:
@@ -431,7 +440,7 @@ class Streams:
         """The next payloads of groups that are alike, each after a position; at most FEED_ROWS of each."""
         if not asked:
             return {}
-        first, readers = asked[0][0], [Reader(group.seat, group.as_listed, after) for group, after in asked]
+        first, readers = asked[0][0], [(group.reader, after) for group, after in asked]
         found = await self._engine.payloads(first.asked, first.key.alike.plan, readers)
         return {group: payloads for (group, _), payloads in zip(asked, found, strict=True)}
 
@@ -453,27 +462,39 @@ class Streams:
 
     async def _hold_all_to_their_rights(self) -> None:
         """See whose session or access has ended; those that wait because the database was away go on."""
-        await self._hold_to_sessions(list(self._listeners))
+        await self._hold_to_sessions(self._listeners)
         await self._hold_to_subjects(list(self._to_subjects))
         while self._failing:
             self._go_on(self._failing.pop())
 
-    async def _hold_to_rights(self, watches: Collection[Watch]) -> None:
+    async def _hold_to_rights(self, watches: set[Watch]) -> None:
         """End those of some operations that have lost their right."""
-        await self._hold_to_sessions(dict.fromkeys(watch.listener for watch in watches))
-        await self._hold_to_subjects([watch for watch in watches if watch.group is not None])
+        # The list of all sessions is kept: where it is not much longer, it is asked about with less work.
+        are_most = 2 * len(watches) >= len(self._listeners)
+        await self._hold_to_sessions(self._listeners if are_most else {watch.listener for watch in watches})
+        await self._hold_to_subjects(watches & self._to_subjects.keys())
 
     async def _hold_to_sessions(self, listeners: Collection[Listener]) -> None:
-        sessions = {self._listeners[listener].session for listener in listeners if listener in self._listeners}
-        if not sessions:
+        """Let those listeners go whose session has ended, and have those of whose seat there is a later version."""
+        asked = self._sessions(listeners)
+        if not asked:
             return
         statement = _ENDED.replace("{listed}", _SESSIONS[self._dialect])
-        ended = {row[0] for row in await self._listed(statement, f"[{','.join(sessions)}]")}
+        ended = {row[0] for row in await self._listed(statement, f"{{{asked}}}")}
         if not ended:
             return
-        for listener in listeners:
+        for listener in list(listeners):
             if listener.seat.session_id in ended and listener in self._listeners:
                 await self._hold_to_seat(listener)
+
+    def _sessions(self, listeners: Collection[Listener]) -> str:
+        if listeners is not self._listeners:
+            return ",".join(
+                {self._listeners[listener].session for listener in listeners if listener in self._listeners}
+            )
+        if self._every_session is None:
+            self._every_session = ",".join({each.session for each in self._listeners.values()})
+        return self._every_session
 
     async def _hold_to_seat(self, listener: Listener) -> None:
         """Let a listener go on as what its seat is today, or not at all."""
@@ -489,6 +510,7 @@ class Streams:
             return
         listener.reseat(seat)
         attended = self._listeners[listener] = self._listeners[listener]._replace(session=_session(seat))
+        self._every_session = None
         for watch in watches:
             self._displace(watch)
             try:
@@ -519,13 +541,13 @@ class Streams:
     async def _unseen(self, side: Side, watches: Sequence[Watch]) -> list[tuple[str, str]]:
         """Which subjects, all of one kind, are not there for which seats, all of one side."""
         about = cast("Table", watches[0].asked.feed.about)
-        statement, _ = of_listed(
+        statement, binds = of_listed(
             _UNSEEN.replace("{listed}", LISTED[self._dialect])
             .replace("{table}", about.name)
             .replace("{visible}", (watches[0].asked.feed.heard or about.visible)[side].replace("{t}", "o_"))
         )
         asked = [(watch.listener.seat, watch.asked.subject) for watch in watches]
-        readers = [Reader(seat, as_listed(seat, subject), 0) for seat, subject in asked]
+        readers = [(reader(seat, subject, binds), 0) for seat, subject in asked]
         unseen = [asked[cast("int", place)] for (place,) in await self._listed(statement, listed(readers))]
         return [(subject, seat.id) for seat, subject in unseen]
 
@@ -566,7 +588,7 @@ def _key(plan: Plan, asked: Subscription, seat: Seat) -> _Key:
 
 def _session(seat: Seat) -> str:
     """A seat's session, and its version, as `_SESSIONS` takes them."""
-    return orjson.dumps({"session": seat.session_id, "version": seat.version}).decode()
+    return f'"{seat.session_id}":{seat.version}'
 
 
 def _parts(groups: Sequence[_Group]) -> Iterator[list[_Group]]:
@@ -589,9 +611,8 @@ def _sent(watch: Watch, payloads: Payloads) -> bool:
     """Send an operation what of some payloads it does not have yet; false where its listener cannot take it all now."""
     for position, payload in payloads:
         if position > watch.cursor:
-            if not watch.listener.is_writable():
+            if not watch.listener.next(watch.name, payload):
                 return False
-            watch.listener.next(watch.name, payload)
             watch.cursor = position
     return True
 

@@ -262,7 +262,7 @@ class _Socket:
 
     def _answer(self, name: str, answer: Answer) -> None:
         if answer.executed:
-            self.next(name, answer.body)
+            self._wire.write(_next(name, answer.body))
             self._write({"id": name, "type": "complete"})
         else:
             self._write({"id": name, "type": "error", "payload": orjson.loads(answer.body)["errors"]})
@@ -278,13 +278,9 @@ class _Socket:
         """Take up what the seat has become."""
         self._seat = seat
 
-    def is_writable(self) -> bool:
-        """Whether the client keeps up."""
-        return self._wire.is_writable()
-
-    def next(self, name: str, payload: bytes) -> None:
-        """Send an operation's next payload."""
-        self._wire.write(b'{"id":%b,"type":"next","payload":%b}' % (orjson.dumps(name), payload))
+    def next(self, name: str, payload: bytes) -> bool:
+        """Send an operation's next payload, unless the client does not keep up."""
+        return self._wire.offer(_next(name, payload))
 
     def end(self, name: str, error: GraphQLError) -> None:
         """End an operation with an error."""
@@ -323,6 +319,10 @@ class _Socket:
 
     def _write(self, message: Mapping[str, object]) -> None:
         self._wire.write(orjson.dumps(message))
+
+
+def _next(name: str, payload: bytes) -> bytes:
+    return b'{"id":%b,"type":"next","payload":%b}' % (orjson.dumps(name), payload)
 
 
 def _read(text: object) -> Json:

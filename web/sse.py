@@ -72,7 +72,7 @@ class EventStream:
 
     def _stay_alive(self) -> None:
         self._alive = asyncio.get_running_loop().call_later(ALIVE_SECONDS, self._stay_alive)
-        if self.is_writable():
+        if self._wire.is_writable():
             self._say(_ALIVE)
 
     def _say(self, words: bytes, *, more: bool = True) -> None:
@@ -87,17 +87,16 @@ class EventStream:
         """Take up what the seat has become."""
         self.seat = seat
 
-    def is_writable(self) -> bool:
-        """Whether the client keeps up."""
-        return self._wire.is_writable()
-
-    def next(self, _: str, payload: bytes) -> None:
-        """Send the next payload."""
-        self._say(_next(payload))
+    def next(self, _: str, payload: bytes) -> bool:
+        """Send the next payload, unless the client does not keep up."""
+        keeps_up = self._wire.is_writable()
+        if keeps_up:
+            self._say(_next(payload))
+        return keeps_up
 
     def end(self, _: str, error: GraphQLError) -> None:
         """End with an error; at once, where the client does not read."""
-        if self.is_writable():
+        if self._wire.is_writable():
             self._say(_next(orjson.dumps({"errors": [error.formatted]})) + _COMPLETE, more=False)
         else:
             self._wire.cut()
@@ -113,7 +112,7 @@ class EventStream:
 
     def on_shutdown(self) -> None:
         """The server stops: the stream ends without an end of its operation, and the client connects anew."""
-        if self.is_writable():
+        if self._wire.is_writable():
             self._say(b"", more=False)
         else:
             self._wire.cut()

@@ -2,7 +2,7 @@
 
 ASGI lets an application neither see that a reader does not read, nor cut it off, nor end a stream when the server is
 told to stop. A reader that takes nothing for `SEND_SECONDS` while something waits for it is cut off here; what waits is
-never more than the transport's buffer and one message, since whoever streams asks `is_writable` first.
+never more than the transport's buffer and one message, since whoever streams sends no more than is taken.
 """
 
 import asyncio
@@ -64,14 +64,17 @@ class WebSocket(_Cut, WebSocketsSansIOProtocol):
         if self.response.status_code == HTTPStatus.SWITCHING_PROTOCOLS:
             cast("dict[str, object]", self.scope)["wire"] = self
 
-    def is_writable(self) -> bool:
-        """Whether a message can be sent without waiting."""
-        return self.writable.is_set() and not self.disconnected and not self.close_sent
-
     def write(self, message: bytes) -> None:
         """Send a text message, now; what comes after the connection's end is dropped."""
         if not self.disconnected and not self.close_sent and not self.transport.is_closing():
             self.transport.write(_framed(message))
+
+    def offer(self, message: bytes) -> bool:
+        """Send a text message if that can be done without waiting; return whether it was."""
+        if not self.writable.is_set() or self.disconnected or self.close_sent or self.transport.is_closing():
+            return False
+        self.transport.write(_framed(message))
+        return True
 
     def close(self, code: int, reason: str) -> None:
         """Close it, now; what the reader has not read by then is lost."""

@@ -41,11 +41,10 @@ class Ear:
     def reseat(self, seat: Seat) -> None:
         self.seat = seat
 
-    def is_writable(self) -> bool:
+    def next(self, _: str, payload: bytes) -> bool:
+        if self.can_listen:
+            self.heard.append(payload)
         return self.can_listen
-
-    def next(self, _: str, payload: bytes) -> None:
-        self.heard.append(payload)
 
     def end(self, _: str, error: GraphQLError) -> None:
         self.ended.append(str((error.extensions or {})["code"]))
@@ -260,8 +259,10 @@ async def test_what_cannot_be_read_for_one_seat_is_read_for_the_others(
     unlucky, *others = ears
     payloads = streams._engine.payloads
 
-    async def failing(asked: Subscription, plan: Plan, readers: Sequence[Reader]) -> list[list[tuple[int, bytes]]]:
-        if any(reader.seat.id == unlucky.seat.id for reader in readers):
+    async def failing(
+        asked: Subscription, plan: Plan, readers: Sequence[tuple[Reader, int]]
+    ) -> list[list[tuple[int, bytes]]]:
+        if any(reader.seat.id == unlucky.seat.id for reader, _ in readers):
             raise LookupError
         return await payloads(asked, plan, readers)
 
@@ -283,7 +284,9 @@ async def test_what_takes_too_long_for_many_is_read_for_fewer(
     ears = [await ear(streams, await given.member(two.partner), "subscription { notices { id } }") for _ in range(8)]
     payloads, read = streams._engine.payloads, list[int]()
 
-    async def slow(asked: Subscription, plan: Plan, readers: Sequence[Reader]) -> list[list[tuple[int, bytes]]]:
+    async def slow(
+        asked: Subscription, plan: Plan, readers: Sequence[tuple[Reader, int]]
+    ) -> list[list[tuple[int, bytes]]]:
         read.append(len(readers))
         if len(readers) > 2:
             raise asyncpg.QueryCanceledError
