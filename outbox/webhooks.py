@@ -310,13 +310,6 @@ def _outcome(tries: int, answer: Answer | None, now: datetime) -> tuple[Delivery
 # ── claim and mark ──
 
 
-async def is_any_due(now: datetime) -> bool:
-    """Whether there is an attempt to make."""
-    connection = get_connection("default")
-    values = {"now": now, "at_once": AT_ONCE}
-    return bool(await connection.execute_query_dict(*sql.bind(READY, values, changes.dialect(connection))))
-
-
 @dataclass(frozen=True, slots=True)
 class Overtaken:
     """Somebody else took what there was to claim: look again."""

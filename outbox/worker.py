@@ -7,7 +7,7 @@ was away, is found a second after both are back.
 import asyncio
 import contextlib
 import traceback
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 import asyncpg
 import structlog
-from tortoise.expressions import Q
-from tortoise.queryset import QuerySet
+from tortoise.connection import get_connection
 from tortoise.transactions import in_transaction
 
 from domain import changes, clock
@@ -57,15 +56,17 @@ RETRIES: Final = (
     timedelta(hours=24),
 )
 
-CLAIM = """
+_IS_DUE: Final = "m.status = 'QUEUED' and m.due_at <= :now and (m.lease_until is null or m.lease_until <= :now)"
+CLAIM = f"""
 update mail set lease_until = :lease_until, attempts = attempts + 1
-where id = (
-  select m.id from mail m
-  where m.status = 'QUEUED' and m.due_at <= :now and (m.lease_until is null or m.lease_until <= :now)
-  order by m.due_at, m.id limit 1 {skipping}
-)
+where id = (select m.id from mail m where {_IS_DUE} order by m.due_at, m.id limit 1 {{skipping}})
 returning id, template, attempts
-"""
+"""  # noqa: S608  words of this table
+# What a poll asks: one question, whatever there may be to do.
+WAITING: Final = f"""
+select exists (select 1 from event e where e.pos is null) as events,
+  exists (select 1 from mail m where {_IS_DUE}) as mails, exists ({webhooks.READY}) as webhooks
+"""  # noqa: S608  as above
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -166,10 +167,13 @@ class Worker:
 
     async def _relay(self) -> None:
         self._committed.clear()
-        await relay.publish(clock.now())
-        if await _due_mails(clock.now()).exists():
+        waiting = await _waiting(clock.now())
+        if waiting["events"]:
+            await relay.publish(clock.now())
+            waiting = await _waiting(clock.now())
+        if waiting["mails"]:
             self._queued.set()
-        if await webhooks.is_any_due(clock.now()):
+        if waiting["webhooks"]:
             self._heard.set()
         await _wait(self._committed, POLL)
 
@@ -267,9 +271,12 @@ def _frames(error: Exception) -> list[str]:
     return [f"{Path(frame.filename).name}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)]
 
 
-def _due_mails(now: datetime) -> QuerySet[Mail]:
-    is_free = Q(lease_until__isnull=True) | Q(lease_until__lte=now)
-    return Mail.filter(is_free, status=MailStatus.QUEUED, due_at__lte=now)
+async def _waiting(now: datetime) -> Mapping[str, object]:
+    """Tell by WAITING's names what there is to do."""
+    connection = get_connection("default")
+    values = {"now": now, "at_once": webhooks.AT_ONCE}
+    [found] = await connection.execute_query_dict(*sql.bind(WAITING, values, changes.dialect(connection)))
+    return found
 
 
 async def _claim(now: datetime) -> Claim | None:

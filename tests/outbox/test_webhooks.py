@@ -622,9 +622,9 @@ class TestSideBySide:
         assert {e.id: sum(claim.endpoint.id == e.id for claim in claims) for e in endpoints} == dict.fromkeys(
             [e.id for e in endpoints], 2
         )
-        assert not await webhooks.is_any_due(clock.now())
+        assert not (await worker._waiting(clock.now()))["webhooks"]
         clock.advance(webhooks.LEASE)
-        assert await webhooks.is_any_due(clock.now())
+        assert (await worker._waiting(clock.now()))["webhooks"]
 
     async def test_p2_what_died_with_its_worker_is_sent_again_as_the_same(self, clock: ModuleType) -> None:
         async with heard_by() as (_, receiver):

@@ -18,6 +18,7 @@ import structlog
 from aiosmtpd.smtp import SMTP
 from pydantic import SecretStr
 from structlog.testing import capture_logs
+from tortoise.connection import get_connection
 from tortoise.transactions import in_transaction
 
 import settings
@@ -119,6 +120,25 @@ async def test_behind_every_wake_up_stands_a_poll(
         people = await queue_mails(3)
         await scenes.eventually(scenes.no_mail_waits, within=5)
     assert receivers() == people
+
+
+async def test_a_poll_that_finds_nothing_to_do_has_asked_one_question(
+    installation: settings.Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, asked = type(get_connection("default")), list[str]()
+
+    def counted(real: Callable[..., Awaitable[object]]) -> Callable[..., Awaitable[object]]:
+        async def ask(self: object, query: str, *values: object) -> object:
+            asked.append(query)
+            return await real(self, query, *values)
+
+        return ask
+
+    for name in ("execute_query", "execute_query_dict", "execute_script"):
+        monkeypatch.setattr(client, name, counted(getattr(client, name)))
+    monkeypatch.setattr(worker, "POLL", 0.0)
+    await Worker(installation)._relay()
+    assert [query.split()[0] for query in asked] == ["select"]
 
 
 async def test_a_stopped_worker_hears_of_no_commit(installation: settings.Settings) -> None:
