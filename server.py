@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 ATTEND_SECONDS = 1
 ANSWER_SECONDS = 5
 GRACE_SECONDS = 10
+# Between two pings of a socket: half of the minute after which proxies commonly close what is silent.
+PING_SECONDS = 30
 # Objects made beyond those freed before the collector looks among the young ones: a page of 100 makes thousands.
 YOUNG_OBJECTS = 20_000
 
@@ -192,6 +194,7 @@ def serve(*, host: str, port: int, workers: int) -> None:
         ws="web.wires:WebSocket",
         ws_max_size=guard.BODY_LIMIT,
         ws_per_message_deflate=False,
+        ws_ping_interval=PING_SECONDS,
         lifespan="on",
         log_config=None,
         access_log=False,
