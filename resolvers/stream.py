@@ -57,7 +57,7 @@ _HEAD: Final = "select coalesce(max(pos), 0) from event"
 # One row a feed, the subjects as one JSON text: many seats' news are as many subjects.
 _NEWS: Final = (
     "select '{key}', {all}(distinct t_.{key}) from event e_ join {table} t_ on t_.{event} = e_.id"
-    " where e_.pos > :after and e_.pos <= :head and t_.{key} is not null having count(*) > 0"
+    " where e_.pos > :after and e_.pos <= :head and t_.{key} is not null group by 1"
 )
 _ALL: Final = {Dialect.POSTGRES: "json_agg", Dialect.SQLITE: "json_group_array"}
 # What is listed comes as one JSON text, sessions with the versions of their seats as one object: of the many that are
