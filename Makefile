@@ -43,7 +43,7 @@ run: $(BIN)/python
 	@exec $(BIN)/python server.py serve
 
 # Two at once, each with its output whole: what waits beside what works, and the longest first, so that both end together.
-# A third would have some wait for longer than they may.
+# With a third all takes longer, and some wait for longer than they may.
 test: install
 	@$(MAKE) --no-print-directory --jobs 2 --keep-going --output-sync=target \
 		test-postgres-whole test-postgres-floors test-sqlite-floors test-sqlite-whole test-postgres-screens lint

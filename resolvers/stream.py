@@ -595,7 +595,7 @@ def _parts(groups: Sequence[_Group]) -> Iterator[list[_Group]]:
     """Groups that are alike, as many at once as can bring MAX_ROWS: of each a row, with what it selects, an event."""
     part: list[_Group] = []
     rows = 0
-    rows_of_one = groups[0].key.alike.plan.rows // FEED_ROWS if groups else 0
+    rows_of_one = groups[0].key.alike.plan.rows // FEED_ROWS
     for group in groups:
         most = min(group.wanted - group.position, FEED_ROWS) * rows_of_one
         if part and rows + most > MAX_ROWS:
